@@ -1,0 +1,59 @@
+/** Every limit of the program, named with its unit (invariant I13). */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const limits = {
+  /** A log line longer than this keeps its payload in a blob and a preview in the line. */
+  logLineBytesMax: 64 * KiB,
+  /** In a preview, a string longer than this is cut. */
+  previewStringCharsMax: 1 * KiB,
+  /** Raw output of one call that is kept whole in a blob; what is beyond is counted, not kept. */
+  outputBytesMax: 256 * MiB,
+  /** Output of one call that the model reads; head and tail are kept, the middle is named. */
+  modelOutputBytesMax: 48 * KiB,
+  /** Bytes of one file that `read` gives at once. */
+  readBytesMax: 256 * KiB,
+  /** Bytes of one file that `write` and `edit` handle. */
+  fileBytesMax: 16 * MiB,
+  /** Rows that `glob` and `grep` give at once. */
+  searchRowsMax: 500,
+  /** Default and largest time that `bash` waits before it yields, in milliseconds. */
+  bashTimeoutMs: 120_000,
+  bashTimeoutMsMax: 600_000,
+  /** Largest time that `bash_output` waits, in milliseconds. */
+  bashOutputWaitMsMax: 120_000,
+  /** After an interrupt: how long a process group has between TERM and KILL. */
+  killGraceMs: 2_000,
+  /** Model turns after one input of the person; then the session asks whether to go on. */
+  turnsMax: 500,
+  /** Model requests that fail in a row before the session gives up. */
+  retriesMax: 8,
+  /** First delay of the back-off between retries, doubled each time, in milliseconds, and its cap. */
+  retryDelayMs: 1_000,
+  retryDelayMsMax: 60_000,
+  /** A stream of the model that sends nothing for this long has stalled. */
+  modelStallMs: 90_000,
+  /** Calls of one hand that run at the same time; more wait for their turn. */
+  callsAtOnceMax: 16,
+  /** User messages waiting in a session. */
+  queueDepthMax: 100,
+  /** Size of one user message, text and attachments together. */
+  messageBytesMax: 24 * MiB,
+  /** Events in one slice. */
+  sliceEventsMax: 1_000,
+  /** Events that the session page asks for at once, and that it keeps. */
+  pageSliceEvents: 150,
+  pageEventsMax: 1_200,
+  /** Characters of live output of a call that the page keeps. */
+  pageOutputCharsMax: 32 * KiB,
+  /** Events after which the fold's checkpoint is written anew. */
+  checkpointEvents: 500,
+  /** How often a holder renews its lease, and after how long without renewal the lease is stale, in milliseconds. */
+  leaseRenewMs: 2_000,
+  leaseStaleMs: 20_000,
+  /** How often a paused session tries its append again, in milliseconds. */
+  storageRetryMs: 3_000,
+  /** Characters of a session's title. */
+  titleCharsMax: 120,
+} as const;
