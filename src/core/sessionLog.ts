@@ -72,6 +72,8 @@ export interface SessionLog {
   /** Gives the lease back, so that the next one need not wait. */
   release(): Promise<void>;
   holdsLease(): boolean;
+  /** Who writes to it now, this window or another one that is alive; null when nobody does. Changes nothing. */
+  holder(): Promise<LeaseHolder | null>;
   readonly onDidLoseLease: Listen<void>;
   close(): Promise<void>;
 }
