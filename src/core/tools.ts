@@ -1,6 +1,7 @@
 /** What a tool is to the model and to the harness. */
 import type { PermissionPolicy } from "./config.ts";
-import type { JsonObject } from "./json.ts";
+import { isObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 
 export interface ToolSpec {
   /** `^[a-zA-Z0-9_-]{1,64}$`, as the Messages API wants it. */
@@ -12,4 +13,18 @@ export interface ToolSpec {
   readonly parallel: boolean;
   /** What holds where no setting says otherwise. */
   readonly permission: PermissionPolicy;
+}
+
+/** The member by which the model names the hand of a call, in sessions with more than one hand. */
+export const HAND_MEMBER = "hand";
+
+/**
+ * The input that a hand is given: what the model sent, without the member that only says which hand is meant. With one
+ * hand in the session the model is not offered that member, and the input goes through untouched.
+ */
+export function callInput(input: Json, handCount: number): Json {
+  if (handCount < 2 || !isObject(input)) return input;
+  const rest = { ...(input as JsonObject) };
+  delete (rest as Record<string, Json>)[HAND_MEMBER];
+  return rest;
 }

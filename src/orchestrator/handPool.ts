@@ -1,0 +1,134 @@
+/** The hands of one session: provisioned when first needed, found again after a reload, provisioned anew when lost. */
+import type { HandSpec } from "../core/config.ts";
+import { ManyHandsError } from "../core/errors.ts";
+import type { NewEvent } from "../core/events.ts";
+import type { Hand, HandProvider } from "../core/hand.ts";
+import { messageOf } from "../core/json.ts";
+import type { SessionState } from "../core/sessionState.ts";
+
+export interface HandPoolPorts {
+  readonly sessionId: string;
+  readonly providers: ReadonlyMap<string, HandProvider>;
+  readonly storagePath: (hand: string) => string;
+  readonly state: () => SessionState;
+  readonly emit: (events: readonly NewEvent[]) => Promise<unknown>;
+  readonly report: (what: string, thrown?: unknown) => void;
+}
+
+export class HandPool {
+  readonly #ports: HandPoolPorts;
+  readonly #hands = new Map<string, Promise<Hand>>();
+  readonly #closing = new AbortController();
+
+  constructor(ports: HandPoolPorts) {
+    this.#ports = ports;
+  }
+
+  /** Begins to provision the hand, if nobody has; failures are kept for whoever needs it (I11). */
+  prewarm(name: string): void {
+    this.get(name).catch(() => {});
+  }
+
+  /** The hand of that name. Rejects with `hand_unknown` or `hand_unavailable`; the next call tries anew. */
+  get(name: string): Promise<Hand> {
+    const existing = this.#hands.get(name);
+    if (existing !== undefined) return existing;
+    const provisioned = this.#provision(name);
+    this.#hands.set(name, provisioned);
+    provisioned.catch(() => this.#forget(name, provisioned));
+    return provisioned;
+  }
+
+  /** The hand if it is there already: for a signal or an acknowledgement, which must not provision one. */
+  async existing(name: string): Promise<Hand | null> {
+    try {
+      return (await this.#hands.get(name)) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Lets go of all hands; commands live on. */
+  async close(): Promise<void> {
+    this.#closing.abort(new ManyHandsError("hand_detached", "hand", "the session was let go of"));
+    await this.#forEach((hand) => hand.close());
+  }
+
+  /** Ends all hands and removes what they left. Those of an earlier life of the program are found again for it. */
+  async destroy(): Promise<void> {
+    const used = Object.keys(this.#ports.state().instances);
+    await Promise.allSettled(used.map((name) => this.get(name)));
+    await this.#forEach((hand) => hand.destroy());
+    this.#closing.abort();
+  }
+
+  async #forEach(act: (hand: Hand) => Promise<void>): Promise<void> {
+    const hands = [...this.#hands.values()];
+    this.#hands.clear();
+    const outcomes = await Promise.allSettled(hands.map(async (hand) => act(await hand)));
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") this.#ports.report("a hand could not be let go of", outcome.reason);
+    }
+  }
+
+  async #provision(name: string): Promise<Hand> {
+    const { spec, provider } = this.#find(name);
+    const state = this.#ports.state();
+    try {
+      const hand = await provider.provision(spec, {
+        sessionId: this.#ports.sessionId,
+        storagePath: this.#ports.storagePath(name),
+        previousInstance: state.instances[name] ?? null,
+        signal: this.#closing.signal,
+        onProgress: (message) => this.#ports.report(`hand ${name}: ${message}`),
+      });
+      if (hand.instance !== state.instances[name]) await this.#ports.emit([provisionedEvent(spec, hand)]);
+      hand.onDidLose((message) => void this.#lost(name, hand, message));
+      return hand;
+    } catch (thrown) {
+      if (!this.#closing.signal.aborted) {
+        const message = messageOf(thrown);
+        await this.#ports.emit([{ type: "hand.provision_failed", hand: name, kind: spec.kind, message }]);
+      }
+      throw thrown;
+    }
+  }
+
+  #find(name: string): { readonly spec: HandSpec; readonly provider: HandProvider } {
+    const spec = this.#ports.state().hands.find((candidate) => candidate.name === name);
+    if (spec === undefined) {
+      throw new ManyHandsError("hand_unknown", "hand", `this session has no hand named "${name}"`);
+    }
+    const provider = this.#ports.providers.get(spec.kind);
+    if (provider === undefined) {
+      const message = `no provider for hands of kind "${spec.kind}"; the extension that brings it may be disabled`;
+      throw new ManyHandsError("hand_unavailable", "hand", message);
+    }
+    return { spec, provider };
+  }
+
+  async #lost(name: string, hand: Hand, message: string): Promise<void> {
+    const held = this.#hands.get(name);
+    if (held === undefined || (await held.catch(() => null)) !== hand) return;
+    this.#hands.delete(name);
+    try {
+      await this.#ports.emit([{ type: "hand.lost", hand: name, instance: hand.instance, message }]);
+    } catch (thrown) {
+      this.#ports.report("a lost hand could not be recorded", thrown);
+    }
+  }
+
+  #forget(name: string, provisioned: Promise<Hand>): void {
+    if (this.#hands.get(name) === provisioned) this.#hands.delete(name);
+  }
+}
+
+function provisionedEvent(spec: HandSpec, hand: Hand): NewEvent {
+  return {
+    type: "hand.provisioned",
+    hand: spec.name,
+    kind: spec.kind,
+    instance: hand.instance,
+    description: hand.description,
+  };
+}

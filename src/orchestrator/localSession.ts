@@ -1,0 +1,214 @@
+/** One session of this computer, as this window sees it: reads always, writes and runs while it holds the lease. */
+import { ManyHandsError, hasCode } from "../core/errors.ts";
+import type { ClientEvent, NewEvent, StreamEvent } from "../core/events.ts";
+import type { HandProvider } from "../core/hand.ts";
+import { messageOf } from "../core/json.ts";
+import { limits } from "../core/limits.ts";
+import type { SessionInfo, SessionUpdate } from "../core/service.ts";
+import type { SessionLog } from "../core/sessionLog.ts";
+import { needsBrain } from "../core/sessionState.ts";
+import type { AnyEvent } from "../core/sessionState.ts";
+import type { OrchestratorPorts } from "./ports.ts";
+import { SessionRunner } from "./sessionRunner.ts";
+
+export interface LocalSessionPorts extends OrchestratorPorts {
+  readonly providers: ReadonlyMap<string, HandProvider>;
+  readonly onAppend: (events: readonly AnyEvent[]) => void;
+  readonly onStream: (event: StreamEvent) => void;
+  readonly onChange: () => void;
+}
+
+export class LocalSession {
+  readonly log: SessionLog;
+  readonly #ports: LocalSessionPorts;
+  #runner: SessionRunner;
+  #paused: string | null = null;
+  #closed = false;
+  /** Uses of the lease, one after the other: an append must not meet the release of a run that just ended. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #listening: readonly { dispose(): void }[];
+
+  constructor(log: SessionLog, ports: LocalSessionPorts) {
+    this.log = log;
+    this.#ports = ports;
+    this.#runner = this.#newRunner();
+    this.#listening = [
+      log.onDidAppend((events) => ports.onAppend(events)),
+      log.onDidLoseLease(() => void this.#leaseLost()),
+    ];
+  }
+
+  async info(): Promise<SessionInfo> {
+    const held = this.log.holdsLease();
+    const holder = held ? null : await this.log.holder();
+    return {
+      id: this.log.id,
+      state: this.log.state(),
+      writer: held ? { kind: "this" } : holder === null ? { kind: "none" } : { kind: "other", holder },
+      read_only: this.log.readOnlyReason() ?? untrusted(this.#ports),
+      paused: this.#paused,
+      unreadable: null,
+      damage: this.log.damage(),
+    };
+  }
+
+  /** Appends what came from outside and lets the session act on it. */
+  async emit(event: ClientEvent): Promise<AnyEvent> {
+    this.#mustBeWritable();
+    if (event.type === "user.message" && this.log.state().queued.length >= limits.queueDepthMax) {
+      const message = `${limits.queueDepthMax} messages wait already; let the agent work through them first`;
+      throw new ManyHandsError("limit_exceeded", "session", message);
+    }
+    const [stored] = await this.#withLease(() => this.#runner.append([event, ...this.#titleFor(event)]));
+    this.#runner.notice();
+    this.#start();
+    if (stored === undefined) throw new Error("an append of one event stored none");
+    return stored;
+  }
+
+  async update(change: SessionUpdate): Promise<void> {
+    this.#mustBeWritable();
+    if (change.title !== undefined && change.title.trim() === "") {
+      throw new ManyHandsError("event_invalid", "session", "a title must not be empty");
+    }
+    const title = change.title === undefined ? {} : { title: change.title.trim().slice(0, limits.titleCharsMax) };
+    await this.#withLease(() => this.#runner.append([{ type: "session.updated", ...change, ...title }]));
+    await this.#rest();
+  }
+
+  /** Runs what there is to do. With `again`, also what a failure or a limit had ended. False: another window has it. */
+  async wake(again: boolean): Promise<boolean> {
+    this.#mustBeWritable();
+    const reason = this.log.state().stop_reason?.type;
+    const ended = again && (reason === "retries_exhausted" || reason === "budget_reached");
+    if (!ended && !needsBrain(this.log.state())) return true;
+    if (this.#runner.isRunning) return true;
+    try {
+      await this.#withLease(async () => {
+        if (ended) await this.#runner.append([{ type: "session.status_running" }]);
+      });
+    } catch (thrown) {
+      if (hasCode(thrown, "session_read_only")) return false;
+      throw thrown;
+    }
+    this.#start();
+    return true;
+  }
+
+  async takeOver(): Promise<void> {
+    this.#mustBeWritable();
+    await this.#inTurn(() => this.log.takeOver());
+    this.#ports.onChange();
+    this.#start();
+    if (!this.#runner.isRunning) await this.#rest();
+  }
+
+  /** Ends its hands; the caller removes the log. Needs the lease. */
+  async destroy(): Promise<void> {
+    await this.#withLease(() => this.#runner.destroy());
+  }
+
+  /** Lets go of everything; commands in hands live on, and the next wake finds them. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#runner.close();
+    if (this.log.holdsLease()) await this.log.release().catch(() => {});
+    for (const listening of this.#listening) listening.dispose();
+    await this.log.close();
+  }
+
+  #newRunner(): SessionRunner {
+    return new SessionRunner(this.log, {
+      ...this.#ports,
+      stream: this.#ports.onStream,
+      onPause: (reason) => this.#setPaused(reason),
+    });
+  }
+
+  #start(): void {
+    if (this.#closed || this.#runner.isRunning || !needsBrain(this.log.state())) return;
+    const runner = this.#runner;
+    void runner
+      .run()
+      .catch((thrown: unknown) => this.#runFailed(runner, thrown))
+      .then(() => this.#rest())
+      .catch((thrown: unknown) => this.#ports.report("a session could not be put to rest", thrown));
+    this.#ports.onChange();
+  }
+
+  /** Gives the lease back when there is nothing to do, so that another window may go on without asking. */
+  async #rest(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#closed || this.#runner.isRunning) return;
+      if (needsBrain(this.log.state())) return this.#start();
+      if (this.log.holdsLease()) await this.log.release();
+    });
+    this.#ports.onChange();
+  }
+
+  /** A fault of this program must neither vanish nor wake for ever: it is on record, and the session rests. */
+  async #runFailed(runner: SessionRunner, thrown: unknown): Promise<void> {
+    this.#ports.report(`session ${this.log.id} stopped by an internal error`, thrown);
+    if (this.#closed || runner !== this.#runner || !this.log.holdsLease()) return;
+    const message = `Many Hands failed: ${messageOf(thrown)} The log is whole; try again, or send a message.`;
+    await runner.append([
+      { type: "session.error", error: { type: "unknown_error", message, retry_status: "terminal", origin: "brain" } },
+      { type: "session.status_idle", stop_reason: { type: "retries_exhausted" } },
+    ]);
+  }
+
+  async #leaseLost(): Promise<void> {
+    const runner = this.#runner;
+    this.#runner = this.#newRunner();
+    this.#setPaused(null);
+    await runner.close();
+    this.#ports.onChange();
+  }
+
+  async #withLease<T>(use: () => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      if (!this.log.holdsLease()) {
+        const acquired = await this.log.acquire();
+        if (acquired.kind === "busy") {
+          const message = `Another window (${acquired.holder.owner}) runs this session. Take it over to go on here.`;
+          throw new ManyHandsError("session_read_only", "session", message);
+        }
+      }
+      return use();
+    });
+  }
+
+  #inTurn<T>(use: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(use, use);
+    this.#turn = mine.catch(() => {});
+    return mine;
+  }
+
+  #mustBeWritable(): void {
+    const reason = this.log.readOnlyReason();
+    if (reason !== null) throw new ManyHandsError("session_read_only", "session", reason);
+    const untrustedReason = untrusted(this.#ports);
+    if (untrustedReason !== null) throw new ManyHandsError("not_trusted", "session", untrustedReason);
+    if (this.#closed) throw new ManyHandsError("cancelled", "session", "the session is closed");
+  }
+
+  #titleFor(event: ClientEvent): readonly NewEvent[] {
+    if (event.type !== "user.message" || this.log.state().title !== "") return [];
+    const text = event.content.find((block) => block.type === "text")?.text ?? "";
+    const line = text.trim().split("\n", 1)[0]?.trim() ?? "";
+    if (line === "") return [];
+    const title = line.length > 60 ? `${[...line].slice(0, 59).join("").trimEnd()}…` : line;
+    return [{ type: "session.updated", title }];
+  }
+
+  #setPaused(reason: string | null): void {
+    if (reason === this.#paused) return;
+    this.#paused = reason;
+    this.#ports.onStream(reason === null ? { type: "resumed" } : { type: "paused", message: reason });
+    this.#ports.onChange();
+  }
+}
+
+function untrusted(ports: Pick<OrchestratorPorts, "trusted">): string | null {
+  return ports.trusted() ? null : "This workspace is not trusted: sessions can be read, nothing is executed.";
+}

@@ -1,0 +1,221 @@
+/** The session service over local logs: the orchestrator that views, other extensions and activation talk to. */
+import { ManyHandsError } from "../core/errors.ts";
+import type { BlobRef, ClientEvent, StreamEvent } from "../core/events.ts";
+import type { HandProvider } from "../core/hand.ts";
+import type { SessionId } from "../core/ids.ts";
+import { parseSessionId } from "../core/ids.ts";
+import { Emitter } from "../core/listen.ts";
+import type { Disposable } from "../core/listen.ts";
+import { SCHEMA_VERSION } from "../core/events.ts";
+import type { CreateSessionOptions, SessionInfo, SessionService, SessionUpdate } from "../core/service.ts";
+import type { SessionListing, Slice } from "../core/sessionLog.ts";
+import { needsBrain } from "../core/sessionState.ts";
+import type { AnyEvent } from "../core/sessionState.ts";
+import { parseClientEvent } from "./clientEvent.ts";
+import { LocalSession } from "./localSession.ts";
+import type { OrchestratorPorts } from "./ports.ts";
+
+/** How often sessions that another window left behind are looked for, in milliseconds. */
+const WATCH_MS = 3_000;
+
+export class LocalSessionService implements SessionService {
+  readonly #ports: OrchestratorPorts;
+  readonly #providers = new Map<string, HandProvider>();
+  readonly #sessions = new Map<SessionId, Promise<LocalSession>>();
+  readonly #appended: Emitter<{ readonly session_id: SessionId; readonly event: AnyEvent }>;
+  readonly #streamed: Emitter<{ readonly session_id: SessionId; readonly event: StreamEvent }>;
+  readonly #changed: Emitter<{ readonly id: SessionId | null }>;
+  readonly #closing = new AbortController();
+  /** What the list looked like when it was last read, to notice what other windows do. */
+  #seen = new Map<SessionId, string>();
+
+  constructor(ports: OrchestratorPorts) {
+    this.#ports = ports;
+    const onError = (thrown: unknown): void => ports.report("a listener failed", thrown);
+    this.#appended = new Emitter(onError);
+    this.#streamed = new Emitter(onError);
+    this.#changed = new Emitter(onError);
+  }
+
+  readonly onDidAppendEvent: SessionService["onDidAppendEvent"] = (listener) => this.#appended.listen(listener);
+  readonly onDidStream: SessionService["onDidStream"] = (listener) => this.#streamed.listen(listener);
+  readonly onDidChangeSessions: SessionService["onDidChangeSessions"] = (listener) => this.#changed.listen(listener);
+
+  /** Wakes every session that was not idle, and keeps an eye on those that another window runs or left behind. */
+  async start(): Promise<void> {
+    await this.#look();
+    void this.#watch();
+  }
+
+  async createSession(options: CreateSessionOptions): Promise<SessionInfo> {
+    if (!this.#ports.trusted()) {
+      throw new ManyHandsError("not_trusted", "session", "Trust this workspace first: nothing is executed until then.");
+    }
+    const hands = options.hands ?? this.#ports.defaultHands();
+    if (hands.length === 0) {
+      const message = "Open a folder first: the agent's local hand works in the workspace folder.";
+      throw new ManyHandsError("hand_unavailable", "session", message);
+    }
+    const id = this.#ports.ids.sessionId();
+    const log = await this.#ports.store.create(id, {
+      type: "session.created",
+      schema_version: SCHEMA_VERSION,
+      title: options.title?.trim() ?? "",
+      hands,
+      model: options.model ?? null,
+      permission: options.permission ?? "ask",
+    });
+    const session = this.#newSession(id, log);
+    this.#sessions.set(id, Promise.resolve(session));
+    this.#changed.fire({ id: null });
+    if (options.message !== undefined && options.message.trim() !== "") {
+      await this.emitEvent(id, { type: "user.message", content: [{ type: "text", text: options.message }] });
+    }
+    return session.info();
+  }
+
+  async listSessions(): Promise<readonly SessionInfo[]> {
+    const listings = await this.#ports.store.list();
+    const infos = await Promise.all(listings.map((listing) => this.#infoOf(listing)));
+    return infos
+      .filter((info) => !info.state.deleted)
+      .toSorted((a, b) => b.state.updated_at.localeCompare(a.state.updated_at));
+  }
+
+  async getSession(id: string): Promise<SessionInfo> {
+    return (await this.#session(id)).info();
+  }
+
+  async getEvents(id: string, slice: Slice): Promise<readonly AnyEvent[]> {
+    return (await this.#session(id)).log.getEvents(slice);
+  }
+
+  async emitEvent(id: string, event: ClientEvent): Promise<AnyEvent> {
+    const parsed = parseClientEvent(event);
+    return (await this.#session(id)).emit(parsed);
+  }
+
+  async wake(id: string): Promise<void> {
+    const woken = await (await this.#session(id)).wake(true);
+    if (!woken) throw new ManyHandsError("session_read_only", "session", "Another window runs this session.");
+  }
+
+  async updateSession(id: string, change: SessionUpdate): Promise<void> {
+    await (await this.#session(id)).update(change);
+  }
+
+  async deleteSession(id: string): Promise<void> {
+    const session = await this.#session(id);
+    await session.destroy();
+    this.#sessions.delete(session.log.id);
+    await this.#ports.store.delete(session.log.id);
+    await session.close().catch((thrown: unknown) => this.#ports.report("a deleted session did not close", thrown));
+    this.#changed.fire({ id: null });
+  }
+
+  async takeOver(id: string): Promise<void> {
+    await (await this.#session(id)).takeOver();
+  }
+
+  async readBlob(id: string, ref: BlobRef, range?: { offset: number; bytes: number }): Promise<Uint8Array> {
+    return (await this.#session(id)).log.readBlob(ref, range);
+  }
+
+  registerHandProvider(kind: string, provider: HandProvider): Disposable {
+    if (this.#providers.has(kind)) {
+      throw new ManyHandsError("hand_unavailable", "hand", `hands of kind "${kind}" have a provider already`);
+    }
+    this.#providers.set(kind, provider);
+    return {
+      dispose: () => {
+        if (this.#providers.get(kind) === provider) this.#providers.delete(kind);
+      },
+    };
+  }
+
+  /** Trust was granted, or a setting changed what can run: look again. */
+  async refresh(): Promise<void> {
+    this.#changed.fire({ id: null });
+    await this.#look();
+  }
+
+  /** Lets go of all sessions; commands live on. Quick: the host gives five seconds at a reload. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.allSettled(sessions.map(async (session) => (await session).close()));
+    for (const emitter of [this.#appended, this.#streamed, this.#changed]) emitter.dispose();
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#ports.clock.sleep(WATCH_MS, this.#closing.signal);
+        await this.#look();
+      } catch (thrown) {
+        if (!this.#closing.signal.aborted) this.#ports.report("the list of sessions could not be read", thrown);
+      }
+    }
+  }
+
+  async #look(): Promise<void> {
+    const listings = await this.#ports.store.list();
+    const seen = new Map(listings.map((listing) => [listing.id, `${listing.state.seq} ${listing.unreadable ?? ""}`]));
+    const changed = seen.size !== this.#seen.size || [...seen].some(([id, mark]) => this.#seen.get(id) !== mark);
+    this.#seen = seen;
+    if (changed) this.#changed.fire({ id: null });
+    if (!this.#ports.trusted()) return;
+    for (const listing of listings) {
+      if (needsBrain(listing.state) && listing.unreadable === null) await this.#wakeQuietly(listing.id);
+    }
+  }
+
+  async #wakeQuietly(id: SessionId): Promise<void> {
+    try {
+      if (this.#closing.signal.aborted) return;
+      const session = await this.#session(id);
+      if (session.log.readOnlyReason() === null) await session.wake(false);
+    } catch (thrown) {
+      this.#ports.report(`session ${id} could not be woken`, thrown);
+    }
+  }
+
+  async #infoOf(listing: SessionListing): Promise<SessionInfo> {
+    const open = await this.#sessions.get(listing.id)?.catch(() => null);
+    if (open !== undefined && open !== null) return open.info();
+    return {
+      id: listing.id,
+      state: listing.state,
+      writer: { kind: "none" },
+      read_only: null,
+      paused: null,
+      unreadable: listing.unreadable,
+      damage: [],
+    };
+  }
+
+  async #session(text: string): Promise<LocalSession> {
+    const id = parseSessionId(text);
+    if (id === undefined) throw new ManyHandsError("session_not_found", "session", `"${text}" is no session id`);
+    if (this.#closing.signal.aborted) throw new ManyHandsError("cancelled", "session", "Many Hands is shutting down");
+    const existing = this.#sessions.get(id);
+    if (existing !== undefined) return existing;
+    const opened = this.#ports.store.open(id).then((log) => this.#newSession(id, log));
+    this.#sessions.set(id, opened);
+    opened.catch(() => this.#sessions.delete(id));
+    return opened;
+  }
+
+  #newSession(id: SessionId, log: LocalSession["log"]): LocalSession {
+    return new LocalSession(log, {
+      ...this.#ports,
+      providers: this.#providers,
+      onAppend: (events) => {
+        for (const event of events) this.#appended.fire({ session_id: id, event });
+      },
+      onStream: (event) => this.#streamed.fire({ session_id: id, event }),
+      onChange: () => this.#changed.fire({ id }),
+    });
+  }
+}

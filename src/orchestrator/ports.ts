@@ -1,0 +1,34 @@
+/** What the orchestrator is given: every door to the world, so that a simulation can own them. */
+import type { HandSpec, PermissionPolicy } from "../core/config.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Harness, ModelSettings } from "../core/effects.ts";
+import type { Ids } from "../core/ids.ts";
+import type { ModelPort } from "../core/model.ts";
+import type { SessionStore } from "../core/sessionLog.ts";
+import type { ToolSpec } from "../core/tools.ts";
+
+export interface OrchestratorPorts {
+  readonly store: SessionStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Loaded when the first session runs. */
+  readonly loadHarness: () => Promise<Harness>;
+  /** The model that the settings name now; loaded when first asked. Rejects with a message for the person. */
+  readonly loadModel: () => Promise<ModelPort>;
+  /** Read anew at each start of a harness. `model` is the session's own choice, or null. */
+  readonly settings: (model: string | null) => Promise<RunSettings>;
+  /** The hands of a session that names none; empty where there is no folder to work in. */
+  readonly defaultHands: () => readonly HandSpec[];
+  /** In [0, 1): spreads retries. */
+  readonly random: () => number;
+  /** False in Restricted Mode: nothing is executed then. */
+  readonly trusted: () => boolean;
+  /** For diagnostics; never shown to the model. */
+  readonly report: (what: string, thrown?: unknown) => void;
+}
+
+export interface RunSettings {
+  readonly model: ModelSettings;
+  readonly instructions: string;
+  readonly policy: (tool: ToolSpec) => PermissionPolicy;
+}

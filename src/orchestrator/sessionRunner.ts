@@ -1,0 +1,232 @@
+/** Runs the harness of one session: performs its effects against the ports while this window holds the lease. */
+import type { Effect, EffectReply, EffectValues, HarnessContext } from "../core/effects.ts";
+import { ManyHandsError, hasCode } from "../core/errors.ts";
+import type { NewEvent, StreamEvent } from "../core/events.ts";
+import type { HandProvider } from "../core/hand.ts";
+import type { EventId } from "../core/ids.ts";
+import { assertNever } from "../core/json.ts";
+import type { SessionLog } from "../core/sessionLog.ts";
+import { needsBrain } from "../core/sessionState.ts";
+import type { AnyEvent } from "../core/sessionState.ts";
+import { appendPatiently } from "./appender.ts";
+import { CallBoard } from "./callBoard.ts";
+import { HandPool } from "./handPool.ts";
+import { harnessContext } from "./harnessContext.ts";
+import { runModelTurn } from "./modelTurn.ts";
+import type { OrchestratorPorts } from "./ports.ts";
+
+export interface SessionRunnerPorts extends OrchestratorPorts {
+  readonly providers: ReadonlyMap<string, HandProvider>;
+  readonly stream: (event: StreamEvent) => void;
+  readonly onPause: (reason: string | null) => void;
+}
+
+export class SessionRunner {
+  readonly #log: SessionLog;
+  readonly #ports: SessionRunnerPorts;
+  readonly #ending = new AbortController();
+  readonly #hands: HandPool;
+  readonly #calls: CallBoard;
+  #context: HarnessContext | null = null;
+  #asking: AbortController | null = null;
+  #knock: () => void = () => {};
+  /** The newest input that the harness has been shown. */
+  #inputSeqShown = 0;
+  #running: Promise<void> | null = null;
+
+  constructor(log: SessionLog, ports: SessionRunnerPorts) {
+    this.#log = log;
+    this.#ports = ports;
+    this.#hands = new HandPool({
+      sessionId: log.id,
+      providers: ports.providers,
+      storagePath: (hand) => ports.store.handStoragePath(log.id, hand),
+      state: () => log.state(),
+      emit: (events) => this.append(events),
+      report: ports.report,
+    });
+    this.#calls = new CallBoard({
+      log,
+      hands: this.#hands,
+      clock: ports.clock,
+      emit: (events) => this.append(events),
+      onText: (tool_use_id, text, offset) => ports.stream({ type: "call_output", tool_use_id, offset, text }),
+      onCompleted: () => this.#knock(),
+      report: ports.report,
+    });
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
+  /** Appends with patience for the storage; needs the lease. */
+  async append(events: readonly NewEvent[]): Promise<readonly AnyEvent[]> {
+    const { clock, ids, onPause } = this.#ports;
+    return appendPatiently(this.#log, events, { clock, ids, onPause }, this.#ending.signal);
+  }
+
+  /** Runs until there is nothing to do; joins a run that is under way. Needs the lease. */
+  run(): Promise<void> {
+    this.#running ??= this.#runWhileNeeded().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  /** Something was appended from outside: an interrupt ends the streaming request, anything ends a wait. */
+  notice(): void {
+    if (this.#log.state().interrupt_seq !== null) this.#asking?.abort();
+    this.#knock();
+  }
+
+  /** Ends the run and lets go of the hands; commands live on. The log is as it is after a crash here. */
+  async close(): Promise<void> {
+    this.#end();
+    await this.#hands.close();
+    await this.#running?.catch(() => {});
+  }
+
+  /** Ends the hands and all that runs in them. */
+  async destroy(): Promise<void> {
+    this.#end();
+    await this.#running?.catch(() => {});
+    await this.#hands.destroy();
+  }
+
+  #end(): void {
+    this.#calls.close();
+    this.#ending.abort(new ManyHandsError("cancelled", "session", "the session is being closed"));
+    this.#asking?.abort();
+    this.#knock();
+  }
+
+  async #runWhileNeeded(): Promise<void> {
+    while (needsBrain(this.#log.state()) && !this.#ending.signal.aborted) {
+      const before = this.#log.state().seq;
+      await this.#runHarness();
+      if (this.#log.state().seq === before) {
+        throw new ManyHandsError("cancelled", "brain", "the harness ended without dealing with what was asked of it");
+      }
+    }
+  }
+
+  async #runHarness(): Promise<void> {
+    const harness = await this.#ports.loadHarness();
+    this.#context = await harnessContext(this.#log.state(), this.#ports);
+    for (const hand of this.#log.state().hands) if (hand.prewarm === true) this.#hands.prewarm(hand.name);
+    this.#inputSeqShown = this.#log.state().input_seq;
+    const steps = harness(this.#context);
+    try {
+      let step = await steps.next();
+      while (step.done !== true) {
+        this.#ending.signal.throwIfAborted();
+        const value = await this.#perform(step.value);
+        this.#ending.signal.throwIfAborted();
+        const state = this.#log.state();
+        this.#inputSeqShown = state.input_seq;
+        step = await steps.next({ state, value } as EffectReply);
+      }
+    } catch (thrown) {
+      await steps.return(undefined).catch(() => {});
+      if (!hasCode(thrown, "cancelled", "lease_lost")) throw thrown;
+    }
+  }
+
+  async #perform(effect: Effect): Promise<EffectValues[Effect["kind"]]> {
+    switch (effect.kind) {
+      case "emit":
+        return { events: await this.#emit(effect.events) };
+      case "ask_model":
+        return this.#askModel(effect.start_id, effect.request);
+      case "execute":
+        for (const id of effect.tool_use_ids) this.#begin(id);
+        return null;
+      case "stop_calls":
+        this.#calls.stop(effect.tool_use_ids);
+        return null;
+      case "read_events":
+        return this.#log.getEvents(effect.slice);
+      case "wait":
+        return this.#wait(effect.for_ms);
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  async #emit(events: readonly NewEvent[]): Promise<readonly AnyEvent[]> {
+    const handOf = new Map(this.#log.state().unanswered.map((use) => [use.id, use.hand]));
+    const stored = await this.append(events);
+    for (const event of events) {
+      if (event.type === "agent.tool_result") {
+        this.#acknowledge(event.tool_use_id, handOf.get(event.tool_use_id) ?? null);
+      }
+    }
+    return stored;
+  }
+
+  /** The result is in the log: the hand's journal may forget the call. Nobody waits for it. */
+  #acknowledge(id: EventId, hand: string | null): void {
+    if (hand === null) return;
+    void this.#hands
+      .existing(hand)
+      .then((existing) => existing?.acknowledge([id]))
+      .catch((thrown: unknown) => {
+        if (!hasCode(thrown, "hand_detached")) this.#ports.report("a call could not be acknowledged", thrown);
+      });
+  }
+
+  async #askModel(
+    startId: EventId,
+    request: Extract<Effect, { kind: "ask_model" }>["request"],
+  ): Promise<EffectValues["ask_model"]> {
+    const asking = new AbortController();
+    this.#asking = asking;
+    if (this.#log.state().interrupt_seq !== null) asking.abort();
+    try {
+      return await runModelTurn(startId, request, asking.signal, {
+        loadModel: this.#ports.loadModel,
+        stream: this.#ports.stream,
+        onToolUse: (tool, hand) => this.#warm(tool, hand),
+      });
+    } finally {
+      this.#asking = null;
+    }
+  }
+
+  /** Provisioning starts when a call for the hand begins to stream (I11); which hand it is must be certain (I12). */
+  #warm(tool: string, hand: string | null): void {
+    const offered = (this.#context?.tools ?? []).filter((candidate) => candidate.name === tool);
+    const names = new Set(offered.map((candidate) => candidate.hand));
+    const name = hand ?? (names.size === 1 ? [...names][0] : null);
+    if (name !== null && name !== undefined && names.has(name)) this.#hands.prewarm(name);
+  }
+
+  #begin(id: EventId): void {
+    const use = this.#log.state().unanswered.find((candidate) => candidate.id === id);
+    if (use === undefined) throw new Error(`the harness asked to execute ${id}, which waits for no result`);
+    this.#calls.begin(use);
+  }
+
+  async #wait(forMs: number | undefined): Promise<EffectValues["wait"]> {
+    const isThere = (): boolean =>
+      this.#calls.hasCompleted() || this.#log.state().input_seq > this.#inputSeqShown || this.#ending.signal.aborted;
+    if (!isThere()) await this.#untilKnock(forMs, isThere);
+    return { completed: this.#calls.takeCompleted() };
+  }
+
+  async #untilKnock(forMs: number | undefined, isThere: () => boolean): Promise<void> {
+    const over = new AbortController();
+    const knocked = new Promise<void>((resolve) => {
+      this.#knock = () => {
+        if (isThere()) resolve();
+      };
+    });
+    // Retries of many sessions, and of many windows, must not come at the same moment.
+    const jittered = forMs === undefined ? undefined : forMs * (1 + 0.25 * this.#ports.random());
+    const slept = jittered === undefined ? [] : [this.#ports.clock.sleep(jittered, over.signal).catch(() => {})];
+    await Promise.race([knocked, ...slept]);
+    over.abort();
+    this.#knock = () => {};
+  }
+}
