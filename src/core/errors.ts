@@ -19,6 +19,9 @@ export type ErrorCode =
   | "hand_unknown"
   | "limit_exceeded"
   | "not_trusted"
+  | "key_missing"
+  | "key_invalid"
+  | "secrets_unavailable"
   | "cancelled";
 
 /** An error that someone can act on: the message says what to do. */

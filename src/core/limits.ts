@@ -34,6 +34,8 @@ export const limits = {
   retryDelayMsMax: 60_000,
   /** A stream of the model that sends nothing for this long has stalled. */
   modelStallMs: 90_000,
+  /** How long the model may take before its first byte: reading a long prompt takes it minutes, without a sign of life. */
+  modelFirstByteMs: 290_000,
   /** Calls of one hand that run at the same time; more wait for their turn. */
   callsAtOnceMax: 16,
   /** User messages waiting in a session. */

@@ -1,6 +1,7 @@
 /** The port to a model: one request of the Messages API, streamed, and how it ended. */
 import type { ModelUsage, SessionErrorType, StreamDelta, TextBlock } from "./events.ts";
 import type { Origin } from "./errors.ts";
+import { isObject } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /** A block of an assistant turn, verbatim as the API sent it (members that this program does not know are kept). */
@@ -16,6 +17,19 @@ export type AssistantBlock =
       readonly [extra: string]: Json;
     }
   | (JsonObject & { readonly type: string });
+
+/**
+ * A tool_use whose streamed input is no JSON object has `{[INVALID_JSON]: the raw text}` as its input: the API wants an
+ * object back, and documents this member for the purpose. Such a call is answered with an error, never run.
+ */
+export const INVALID_JSON = "INVALID_JSON";
+
+/** The raw text of an input that could not be parsed, or undefined for an input that could. */
+export function invalidJsonOf(input: Json): string | undefined {
+  if (!isObject(input) || !Object.hasOwn(input, INVALID_JSON)) return undefined;
+  const raw = input[INVALID_JSON];
+  return typeof raw === "string" ? raw : undefined;
+}
 
 export interface RequestMessage {
   readonly role: "user" | "assistant";
@@ -53,8 +67,8 @@ export type ModelOutcome =
       readonly usage: ModelUsage;
       readonly first_token_ms?: number;
     }
-  /** Aborted by the person: what text had come, complete blocks only otherwise. */
-  | { readonly kind: "interrupted"; readonly blocks: readonly AssistantBlock[] }
+  /** Aborted by the person: what text had come, complete blocks only otherwise. `usage`: as far as it was told. */
+  | { readonly kind: "interrupted"; readonly blocks: readonly AssistantBlock[]; readonly usage?: ModelUsage }
   | { readonly kind: "failed"; readonly error: ModelError };
 
 /** Parts of the turn while it streams; `index` is the block's place in the turn. */
