@@ -40,6 +40,7 @@ function row(
  */
 export function modelLimits(id: string): ModelLimits {
   const name = id.toLowerCase();
+  if (name === "rehearsal") return { ...UNKNOWN, adaptive_thinking: true };
   if (name.includes("mythos-preview")) return ROWS[1]?.limits ?? UNKNOWN;
   const found =
     /claude-(?<family>opus|sonnet|haiku|fable|mythos)-(?<major>\d{1,2})(?:[-.](?<minor>\d{1,2}))?(?!\d)/.exec(name) ??

@@ -39,8 +39,10 @@ describe("the limits of a model", () => {
     }
   });
 
+  it("let the rehearsal think aloud", () => assert.equal(modelLimits("rehearsal").adaptive_thinking, true));
+
   it("are careful where the name says nothing", () => {
-    for (const id of ["qwen3-coder", "", "claude", "my-model-5", "rehearsal"]) {
+    for (const id of ["qwen3-coder", "", "claude", "my-model-5"]) {
       assert.deepEqual(modelLimits(id), {
         context_window: 200_000,
         max_output_tokens: 16_384,
