@@ -221,6 +221,8 @@ interface Envelope {
    * (long strings cut). Ids and every field that a fold reads are never cut.
    */
   readonly payload_ref?: BlobRef;
+  /** Never stored: why a payload that was to be put back from its blob could not be; the preview is what is left. */
+  readonly payload_error?: string;
 }
 
 /** An event as it is stored. */

@@ -6,6 +6,8 @@ const MiB = 1024 * KiB;
 export const limits = {
   /** A log line longer than this keeps its payload in a blob and a preview in the line. */
   logLineBytesMax: 64 * KiB,
+  /** No event has a longer line, preview or not; more bytes without a newline are damage. */
+  logLineBytesHardMax: 1 * MiB,
   /** In a preview, a string longer than this is cut. */
   previewStringCharsMax: 1 * KiB,
   /** Raw output of one call that is kept whole in a blob; what is beyond is counted, not kept. */
@@ -54,6 +56,10 @@ export const limits = {
   /** How often a holder renews its lease, and after how long without renewal the lease is stale, in milliseconds. */
   leaseRenewMs: 2_000,
   leaseStaleMs: 20_000,
+  /** How often another window's log is looked at where the system does not tell of changes, in milliseconds. */
+  followPollMs: 1_000,
+  /** Damaged stretches of one log that are listed. */
+  damageMax: 1_000,
   /** How often a paused session tries its append again, in milliseconds. */
   storageRetryMs: 3_000,
   /** Characters of a session's title. */

@@ -16,6 +16,9 @@ import type {
 } from "./events.ts";
 import type { EventId } from "./ids.ts";
 
+/** Raised with every change of what the fold makes of a log, so that checkpoints of the older fold are not used. */
+export const FOLD_VERSION = 1;
+
 export type AnyEvent = StoredEvent | UnknownEvent;
 
 /** True for an event of a type that this version knows; narrows the union. */
