@@ -6,7 +6,7 @@ export interface Redactor {
   redact(text: string): string;
 }
 
-export const REDACTED = "[redacted]";
+const REDACTED = "[redacted]";
 /** Shorter values are not taken out: they would be found by chance. */
 const valueCharsMin = 8;
 

@@ -138,7 +138,7 @@ async function stream(
   const { client, rawEvents } = await options.load();
   const body = { ...request, stream: true };
   const timeout = (options.firstByteMs ?? limits.modelFirstByteMs) + 60_000;
-  const response = await client.post("/v1/messages", { body, signal, timeout, maxRetries: 0 }).asResponse();
+  const response = await client.post("/v1/messages", { body, signal, timeout }).asResponse();
   progress.answered = true;
   watch.heard(options.stallMs ?? limits.modelStallMs);
   const type = response.headers.get("content-type");
@@ -155,9 +155,10 @@ async function stream(
       controller.enqueue(chunk);
     },
   });
+  // The signal here too: the SDK lets go of it when the response is garbage-collected, the body still being read.
   const bytes = response.body?.pipeThrough(heard, { signal }) ?? null;
   for await (const event of rawEvents(new Response(bytes))) {
-    if (event.data === "" || event.data === "[DONE]") continue;
+    if (event.data === "") continue;
     turn.take(parseData(event.data));
     if (turn.ended) watch.heard(drainMs);
   }

@@ -7,7 +7,7 @@ import { connectionError } from "./connectionErrors.ts";
 import type { ErrorContext } from "./connectionErrors.ts";
 
 /** An answer with a status that is not a success. */
-export interface Refusal {
+interface Refusal {
   readonly status: number;
   /** The body as JSON; undefined where it is none. */
   readonly body: unknown;
@@ -49,7 +49,7 @@ export function errorOfThrown(thrown: unknown, context: ErrorContext): ModelErro
 }
 
 /** The error for a refusal, whether its body is the API's, a gateway's or a web page. */
-export function errorOfRefusal(refusal: Refusal, context: ErrorContext): ModelError {
+function errorOfRefusal(refusal: Refusal, context: ErrorContext): ModelError {
   const { status, headers } = refusal;
   if (status >= 300 && status < 400) return redirected(headers, context);
   const error = errorIn(refusal.body);

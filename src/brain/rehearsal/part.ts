@@ -10,13 +10,13 @@ import type { Transcript } from "./transcript.ts";
 const LONG = /\b(long|reload|thirty|30)\b/i;
 const MENDING = /\b(test|tests|fix|mend|bug|fails?|failing|repair|project|sample|orchard|begin|start|show|demo)\b/i;
 const GO_ON = /^\W*(go( on| ahead)?|continue|next|more|yes|ok(ay)?|please|sure)\b/i;
-const SUMMARY = /\bsummar(y|i[sz]e)/i;
+const SUMMARY = /\bwrite a summary\b|^\W*summari[sz]e/i;
 
 /** The next turn of the rehearsal, by the transcript alone. */
 export function rehearse(transcript: Transcript, long: LongCommand): Reply {
   const { prompt, saidBefore } = transcript;
-  if (LONG.test(prompt)) return longPart(transcript, long);
   if (SUMMARY.test(prompt)) return summary(transcript);
+  if (LONG.test(prompt)) return longPart(transcript, long);
   if (GO_ON.test(prompt)) {
     const before = transcript.earlier.findLast((text) => !GO_ON.test(text)) ?? "";
     if (LONG.test(before) || saidBefore.includes(FIRST_PART_OVER)) return longPart(transcript, long);

@@ -1,6 +1,7 @@
 /** A turn of the rehearsal, put together from words and calls. */
 import { isObject } from "../../core/json.ts";
 import type { JsonObject } from "../../core/json.ts";
+import { HAND_MEMBER } from "../../core/tools.ts";
 import type { Transcript } from "./transcript.ts";
 
 export interface Call {
@@ -23,10 +24,10 @@ export function call(transcript: Transcript, name: string, input: JsonObject): C
   const schema = transcript.tools.get(name);
   if (schema === undefined) return undefined;
   const { properties, required } = schema;
-  const hand = isObject(properties) && isObject(properties["hand"]) ? properties["hand"] : undefined;
+  const hand = isObject(properties) && isObject(properties[HAND_MEMBER]) ? properties[HAND_MEMBER] : undefined;
   const names = hand !== undefined && Array.isArray(hand["enum"]) ? (hand["enum"] as unknown[]) : [];
-  const named = Array.isArray(required) && required.includes("hand") && typeof names[0] === "string";
-  return { name, input: named ? { ...input, hand: names[0] as string } : input };
+  const named = Array.isArray(required) && required.includes(HAND_MEMBER) && typeof names[0] === "string";
+  return { name, input: named ? { ...input, [HAND_MEMBER]: names[0] as string } : input };
 }
 
 /** Says `text` and makes these calls, or says which tool is missing. */

@@ -28,7 +28,7 @@ export function requestOf(overrides: Partial<ModelRequest> = {}): ModelRequest {
   };
 }
 
-export function memorySecrets(): SecretStore & { readonly values: Map<string, string> } {
+function memorySecrets(): SecretStore & { readonly values: Map<string, string> } {
   const values = new Map<string, string>();
   const changed = new Emitter<string>();
   return {

@@ -138,7 +138,16 @@ describe("the environment", () => {
   it("changes nothing about a request: neither key, nor address, nor headers", () =>
     withServer({}, async (server) => {
       Object.assign(process.env, variables);
-      assert.equal((await askAt(server.url)).outcome.kind, "completed");
+      const logged: unknown[] = [];
+      const { debug, info, log } = console;
+      Object.assign(
+        console,
+        Object.fromEntries(["debug", "info", "log"].map((name) => [name, () => logged.push(name)])),
+      );
+      const { outcome } = await askAt(server.url);
+      Object.assign(console, { debug, info, log });
+      assert.equal(outcome.kind, "completed");
+      assert.deepEqual(logged, [], "nor is anything written to the console");
       const sent = JSON.stringify(server.requests[0]?.headers);
       assert.ok(!/environment|custom/.test(sent), sent);
       assert.equal(server.requests[0]?.headers["authorization"], `Bearer ${TEST_KEY}`);
