@@ -1,6 +1,4 @@
 /** The model behind the Messages API: one streamed request through the official SDK, and how it ended. */
-import type { BaseAnthropic } from "@anthropic-ai/sdk/client";
-import type { Stream } from "@anthropic-ai/sdk/core/streaming";
 import { isObject } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import type { ModelDelta, ModelError, ModelOutcome, ModelPort, ModelRequest } from "../../core/model.ts";
@@ -8,6 +6,7 @@ import { DEFAULT_BASE_URL, parseModelEndpoint } from "../../core/modelEndpoint.t
 import type { ModelEndpoint } from "../../core/modelEndpoint.ts";
 import type { ErrorContext } from "./connectionErrors.ts";
 import { errorOfForeignAnswer, errorOfStream, errorOfThrown, failure } from "./modelErrors.ts";
+import type { BaseAnthropic, Stream } from "./sdk.ts";
 import { startStallWatch } from "./stallWatch.ts";
 import type { StallWatch } from "./stallWatch.ts";
 import { ProtocolError, StreamedError, TurnAccumulator } from "./turnAccumulator.ts";
@@ -34,7 +33,7 @@ const foreignBodyBytesMax = 64 * 1024;
 
 interface Sdk {
   readonly client: BaseAnthropic;
-  readonly rawEvents: typeof Stream.rawEvents;
+  readonly rawEvents: (response: Response) => ReturnType<typeof Stream.rawEvents>;
 }
 
 /** The SDK is loaded with the first request. Retries are the caller's, so that each can be seen. */
@@ -58,14 +57,10 @@ export function createAnthropicModel(options: AnthropicModelOptions): ModelPort 
   return { ask: (request, signal, onDelta) => ask(request, signal, onDelta, { ...options, endpoint, load }) };
 }
 
-/** The base of the client and its stream reader only: a quarter of the whole package. */
 async function loadSdk(endpoint: ModelEndpoint, fetch: typeof globalThis.fetch): Promise<Sdk> {
-  const [sdk, streaming] = await Promise.all([
-    import("@anthropic-ai/sdk/client"),
-    import("@anthropic-ai/sdk/core/streaming"),
-  ]);
+  const { BaseAnthropic, Stream } = await import("./sdk.ts");
   // Each of these keeps the SDK from reading the environment for it.
-  const client = new sdk.BaseAnthropic({
+  const client = new BaseAnthropic({
     apiKey: PLACEHOLDER,
     webhookKey: null,
     baseURL: endpoint.baseUrl,
@@ -74,7 +69,7 @@ async function loadSdk(endpoint: ModelEndpoint, fetch: typeof globalThis.fetch):
     logLevel: "off",
     openTelemetry: false,
   });
-  return { client, rawEvents: streaming.Stream.rawEvents.bind(streaming.Stream) };
+  return { client, rawEvents: (response) => Stream.rawEvents(response) };
 }
 
 /** How far a request has come. */

@@ -133,14 +133,16 @@ function errorOfStatus(status: number, error: SaidError, headers: Headers, conte
   return failure(`The model's endpoint refused the request${said}.`, { retryable, ...timing });
 }
 
+/** The API's own words name the model; "Not Found" alone is about the address, or a gateway's about either. */
 function notFound(error: SaidError, said: string, context: ErrorContext): ModelError {
-  const aboutModel = error.type === "not_found_error" || /model/i.test(error.message);
-  if (aboutModel) {
-    return failure(
-      `The endpoint does not know the model "${clean(context.model, context)}"${said}. Check ${MODEL_SETTING}.`,
-    );
+  const model = clean(context.model, context);
+  if (/model/i.test(error.message)) {
+    return failure(`The endpoint does not know the model "${model}"${said}. Check ${MODEL_SETTING}.`);
   }
-  return failure(`${context.endpoint.origin} has no Messages API at this address${said}. Check ${URL_SETTING}.`);
+  const { origin } = context.endpoint;
+  return failure(
+    `${origin} has no Messages API at this address, or no model "${model}"${said}. Check ${URL_SETTING}, and ${MODEL_SETTING}.`,
+  );
 }
 
 /** A web page, or an empty answer: from a proxy on the way, or because the address is not an API's. */

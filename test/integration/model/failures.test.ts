@@ -244,6 +244,11 @@ describe("an address that is no Messages API", () => {
       { type: "model_overloaded_error", says: /Busy/ },
     ],
     [
+      "a path that the API does not have",
+      refusal(404, "not_found_error", "Not Found"),
+      { ...final, says: /manyHands\.model\.baseUrl, and .*manyHands\.model\.id/ },
+    ],
+    [
       "JSON without the API's error",
       raw(404, json, '{"detail":"Not Found"}'),
       { ...final, says: /\(Not Found\).*manyHands\.model\.baseUrl/ },
