@@ -1,0 +1,151 @@
+/** Draws the rows, each again only when it has changed; the browser paints only those in view (content-visibility). */
+import type { FromPage } from "../core/pageProtocol.ts";
+import type { EventId } from "../core/ids.ts";
+import type { SessionState } from "../core/sessionState.ts";
+import { renderCall } from "./callView.ts";
+import type { CallViewContext } from "./callView.ts";
+import { button, h, replaceChildren } from "./dom.ts";
+import { renderMarkdown } from "./markdown.ts";
+import type { CallRow, NoteRow, Row, ThinkingRow, UserRow } from "./rows.ts";
+
+export interface ConversationContext {
+  readonly post: (message: FromPage) => void;
+  readonly answer: CallViewContext["answer"];
+  readonly state: SessionState;
+  readonly canAnswer: boolean;
+  readonly outputOf: (id: EventId) => string;
+}
+
+interface Drawn {
+  readonly mark: string;
+  readonly element: HTMLElement;
+}
+
+export class Conversation {
+  readonly element = h("div", { class: "rows", role: "feed", "aria-label": "Conversation" });
+  #drawn = new Map<string, Drawn>();
+  /** What the person opened or folded, by row. */
+  readonly #toggled = new Map<string, boolean>();
+
+  draw(rows: readonly Row[], context: ConversationContext): void {
+    const drawn = new Map<string, Drawn>();
+    for (const row of rows) {
+      const mark = this.#markOf(row, context);
+      const known = this.#drawn.get(row.key);
+      drawn.set(row.key, known?.mark === mark ? known : { mark, element: this.#render(row, context) });
+    }
+    this.#drawn = drawn;
+    replaceChildren(
+      this.element,
+      [...drawn.values()].map(({ element }) => element),
+    );
+  }
+
+  /** All that the look of a row depends on. */
+  #markOf(row: Row, context: ConversationContext): string {
+    switch (row.kind) {
+      case "user":
+        return `u${isQueued(row, context.state)}`;
+      case "agent":
+      case "thinking":
+        return `${row.isLive}${row.text.length}`;
+      case "note":
+        return row.text;
+      case "call": {
+        const output = row.result === null ? context.outputOf(row.id) : "";
+        const facts = [isPending(row, context.state), context.canAnswer, context.state.hands.length, output.length];
+        const log = [row.isLive, row.confirmation?.seq, row.startedAt, row.result?.seq, row.hasChange];
+        const input = row.isLive ? JSON.stringify(row.input).length : "";
+        return [...facts, ...log, input, output.slice(-32)].join("|");
+      }
+    }
+  }
+
+  #render(row: Row, context: ConversationContext): HTMLElement {
+    switch (row.kind) {
+      case "user":
+        return userView(row, isQueued(row, context.state));
+      case "agent": {
+        const markdown = renderMarkdown(row.text, {
+          openLink: (href) => context.post({ type: "open_link", href }),
+          copy: (text) => context.post({ type: "copy", text }),
+        });
+        return h("article", { class: `row agent${row.isLive ? " live" : ""}`, "aria-label": "Agent" }, markdown);
+      }
+      case "thinking":
+        return this.#thinkingView(row);
+      case "note":
+        return noteView(row, context.post);
+      case "call":
+        return this.#callView(row, context);
+    }
+  }
+
+  #callView(row: CallRow, context: ConversationContext): HTMLElement {
+    const pending = isPending(row, context.state);
+    const running = row.startedAt !== null && row.result === null;
+    const waiting = pending && row.asked && row.confirmation === null;
+    return renderCall(row, {
+      post: context.post,
+      answer: context.answer,
+      isPending: pending,
+      canAnswer: context.canAnswer,
+      showHand: context.state.hands.length > 1,
+      output: context.outputOf(row.id),
+      isOpen: this.#toggled.get(row.key) ?? (running || waiting || row.result?.is_error === true),
+      onToggle: (open) => this.#toggled.set(row.key, open),
+    });
+  }
+
+  #thinkingView(row: ThinkingRow): HTMLElement {
+    const label = row.isLive ? "Thinking…" : row.text === "" ? "Thought (not shown)" : "Thought";
+    if (row.text === "") return h("div", { class: "row thinking" }, h("span", { class: "label" }, label));
+    const details = h(
+      "details",
+      {
+        open: this.#toggled.get(row.key) ?? false,
+        ontoggle: () => this.#toggled.set(row.key, details.open),
+      },
+      h("summary", {}, label, h("span", { class: "glimpse" }, row.text.slice(-120).replaceAll("\n", " "))),
+      h("div", { class: "thought" }, row.text),
+    );
+    return h("div", { class: "row thinking" }, details);
+  }
+}
+
+function isPending(row: CallRow, state: SessionState): boolean {
+  return state.unanswered.some((use) => use.id === row.id);
+}
+
+function isQueued(row: UserRow, state: SessionState): boolean {
+  const isWorking = state.status !== "idle";
+  return (
+    isWorking && state.queued.some((input) => input.id === row.key) && row.seq > (state.open_request?.start_seq ?? 0)
+  );
+}
+
+function userView(row: UserRow, queued: boolean): HTMLElement {
+  const images = row.images.map(({ media_type, data }) =>
+    /^image\/(png|jpeg|gif|webp)$/.test(media_type) && /^[A-Za-z0-9+/=]+$/.test(data)
+      ? h("img", { src: `data:${media_type};base64,${data}`, alt: "Attached image" })
+      : h("span", {}, "[image]"),
+  );
+  return h(
+    "article",
+    { class: `row user${queued ? " queued" : ""}`, "aria-label": queued ? "You, queued" : "You" },
+    h("div", { class: "said" }, row.text),
+    ...images,
+    queued && h("div", { class: "hint" }, "Queued: the agent reads it with its next step"),
+  );
+}
+
+function noteView(row: NoteRow, post: (message: FromPage) => void): HTMLElement {
+  const actions: HTMLElement[] = [];
+  if (row.action === "set_key") actions.push(button("Set API key", "primary", () => post({ type: "set_api_key" })));
+  if (row.action === "settings") {
+    actions.push(button("Open settings", "secondary", () => post({ type: "open_settings", query: "manyHands.model" })));
+  }
+  if (row.action !== null) actions.push(button("Try again", "secondary", () => post({ type: "wake" })));
+  const text = h("span", {}, row.text);
+  return h("div", { class: `row note ${row.level}`, role: row.level === "error" ? "alert" : "note" }, text, ...actions);
+}

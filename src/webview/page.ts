@@ -1,0 +1,304 @@
+/** The page of a session: wires the timeline, the live parts and the views to the host's messages. */
+import type { StreamEvent } from "../core/events.ts";
+import { isObject } from "../core/json.ts";
+import type { FromPage, ToPage } from "../core/pageProtocol.ts";
+import { Composer, newEventId } from "./composer.ts";
+import { Conversation } from "./conversation.ts";
+import { button, durationText, h } from "./dom.ts";
+import { renderHeader, statusText } from "./header.ts";
+import type { HeaderState } from "./header.ts";
+import { Live } from "./live.ts";
+import { rowsOf } from "./rows.ts";
+import type { CallRow } from "./rows.ts";
+import { Timeline } from "./timeline.ts";
+import type { SliceRequest } from "./timeline.ts";
+
+interface VsCodeApi {
+  postMessage(message: FromPage): void;
+  getState(): unknown;
+  setState(state: unknown): void;
+}
+declare function acquireVsCodeApi(): VsCodeApi;
+
+/** Nearer to an edge than this, in pixels, more of the log is asked for. */
+const EDGE_PX = 600;
+/** Nearer to the end than this, in pixels, the page follows what is new. */
+const FOLLOW_PX = 40;
+
+class Page {
+  readonly #api = acquireVsCodeApi();
+  readonly #timeline = new Timeline();
+  readonly #live = new Live();
+  readonly #conversation = new Conversation();
+  readonly #composer: Composer;
+  readonly #headerSlot = h("div", { class: "header-slot" });
+  readonly #scroller = h("div", { class: "scroller", tabindex: "0", "aria-label": "Conversation" });
+  readonly #notice = h("div", { class: "notice", role: "status", "aria-live": "polite", hidden: true });
+  readonly #announcer = h("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
+  readonly #toEnd: HTMLButtonElement;
+  readonly #toStart: HTMLButtonElement;
+  readonly #toWaiting: HTMLButtonElement;
+  #state: HeaderState | null = null;
+  #session = "";
+  #requests = new Map<number, SliceRequest>();
+  #nextRequest = 1;
+  #follows = true;
+  #drawn = false;
+  #scheduled = false;
+
+  constructor(root: HTMLElement) {
+    const saved = this.#api.getState();
+    const draft = isObject(saved) && typeof saved["draft"] === "string" ? saved["draft"] : "";
+    this.#session = isObject(saved) && typeof saved["sessionId"] === "string" ? saved["sessionId"] : "";
+    this.#composer = new Composer(
+      { emit: (event) => this.#post({ type: "emit", event }), saveDraft: (text) => this.#save(text) },
+      draft,
+    );
+    this.#toEnd = button("↓ Latest", "float", () => this.#jumpToEnd(), "Go to the latest");
+    this.#toStart = button("↑ Start", "float", () => this.#jumpToStart(), "Go to the start");
+    this.#toWaiting = button("", "float waiting", () => this.#showWaiting());
+    this.#scroller.append(this.#conversation.element);
+    const floats = h("div", { class: "floats" }, this.#toStart, this.#toWaiting, this.#toEnd);
+    root.append(this.#headerSlot, this.#scroller, floats, this.#notice, this.#composer.element, this.#announcer);
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    window.addEventListener("message", (event: MessageEvent<unknown>) => this.#receive(event.data));
+    window.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.isComposing) this.#composer.stop();
+    });
+  }
+
+  start(): void {
+    setInterval(() => this.#tick(), 1_000);
+    this.#post({ type: "ready" });
+  }
+
+  #post(message: FromPage): void {
+    this.#api.postMessage(message);
+  }
+
+  #save(draft: string): void {
+    this.#api.setState({ sessionId: this.#session, draft });
+  }
+
+  #receive(data: unknown): void {
+    if (!isObject(data) || typeof data["type"] !== "string") return;
+    const message = data as unknown as ToPage;
+    switch (message.type) {
+      case "init":
+        this.#init(message);
+        break;
+      case "info":
+        this.#setInfo({ ...message, paused: message.info.paused });
+        break;
+      case "slice":
+        this.#sliceCame(message.request_id, message);
+        break;
+      case "slice_failed":
+        this.#requests.delete(message.request_id);
+        this.#tell("error", message.message);
+        break;
+      case "appended":
+        this.#appended(message.events);
+        break;
+      case "stream":
+        this.#streamed(message.event);
+        break;
+      case "notice":
+        this.#tell(message.level, message.message);
+        break;
+      case "focus_input":
+        this.#composer.focus();
+        break;
+      case "emitted":
+        this.#composer.emitted(message.event_id, message.ok);
+        if (!message.ok && message.message !== undefined) this.#tell("error", message.message);
+        break;
+    }
+    this.#schedule();
+  }
+
+  #init(message: Extract<ToPage, { type: "init" }>): void {
+    this.#session = message.info.id;
+    this.#live.clear();
+    for (const event of message.live) this.#live.take(event);
+    this.#requests.clear();
+    this.#setInfo({ ...message, paused: message.info.paused });
+    this.#request(this.#timeline.reset(message.last_seq));
+    this.#follows = true;
+  }
+
+  #setInfo(state: HeaderState): void {
+    const before = this.#state === null ? "" : statusText(this.#state);
+    this.#state = state;
+    const now = statusText(state);
+    if (now !== before) this.#announcer.textContent = `The session ${now === "working" ? "is working" : now}.`;
+  }
+
+  #appended(events: Extract<ToPage, { type: "appended" }>["events"]): void {
+    for (const event of events) {
+      this.#live.settle(event.id, event.type);
+      if (event.type === "agent.tool_result" && "tool_use_id" in event)
+        {this.#live.forgetOutput(event.tool_use_id as never);}
+    }
+    if (!this.#timeline.append(events)) this.#request(this.#timeline.newer());
+  }
+
+  #streamed(event: StreamEvent): void {
+    if (event.type === "paused" && this.#state !== null) this.#state = { ...this.#state, paused: event.message };
+    if (event.type === "resumed" && this.#state !== null) this.#state = { ...this.#state, paused: null };
+    this.#live.take(event);
+  }
+
+  #request(request: SliceRequest | null): void {
+    if (request === null) return;
+    const isAsked = [...this.#requests.values()].some(
+      (other) => other.from === request.from && other.to === request.to,
+    );
+    if (isAsked) return;
+    const request_id = this.#nextRequest++;
+    this.#requests.set(request_id, request);
+    this.#post({ type: "slice", request_id, ...request });
+  }
+
+  #sliceCame(id: number, { events, last_seq }: Extract<ToPage, { type: "slice" }>): void {
+    const request = this.#requests.get(id);
+    if (request === undefined) return;
+    this.#requests.delete(id);
+    const height = this.#scroller.scrollHeight;
+    const top = this.#scroller.scrollTop;
+    const isOlder = request.order === "desc" && this.#timeline.events.length > 0;
+    this.#timeline.addSlice(request, events, last_seq);
+    this.#draw();
+    if (isOlder) this.#scroller.scrollTop = top + this.#scroller.scrollHeight - height;
+    else if (!this.#timeline.isAtEnd && request.order === "desc") this.#request(this.#timeline.newer());
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    requestAnimationFrame(() => {
+      this.#scheduled = false;
+      this.#draw();
+    });
+  }
+
+  #draw(): void {
+    const state = this.#state;
+    if (state === null) return;
+    const focused = document.activeElement?.closest("[data-call]")?.getAttribute("data-call") ?? null;
+    const canWrite = state.trusted && state.info.read_only === null && state.info.writer.kind !== "other";
+    this.#headerSlot.replaceChildren(renderHeader(state, (message) => this.#post(message)));
+    const stored = rowsOf(this.#timeline.events);
+    const known = new Set(stored.map((row) => row.key));
+    const live = this.#timeline.isAtEnd ? this.#live.rows().filter((row) => !known.has(row.key)) : [];
+    this.#conversation.draw([...stored, ...live], {
+      post: (message) => this.#post(message),
+      answer: (row, result, options) => this.#answer(row, result, options),
+      state: state.info.state,
+      canAnswer: canWrite,
+      outputOf: (id) => this.#live.output(id),
+    });
+    this.#updateComposer(state, canWrite);
+    if (this.#follows && this.#timeline.isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (focused !== null && document.activeElement === document.body) this.#focusNextAnswer();
+    this.#updateFloats();
+    this.#drawn = true;
+    this.#tick();
+  }
+
+  #updateComposer(state: HeaderState, canWrite: boolean): void {
+    const { status } = state.info.state;
+    const isEmpty = state.info.state.last_turn === null && status === "idle";
+    this.#composer.update({
+      canWrite,
+      isWorking:
+        status === "running" || status === "rescheduling" || state.info.state.stop_reason?.type === "requires_action",
+      placeholder: !canWrite ? "This session can be read only" : isEmpty ? "What shall be done?" : "Message the agent",
+    });
+  }
+
+  #answer(row: CallRow, result: "allow" | "deny", { forSession, why }: { forSession?: boolean; why?: string }): void {
+    this.#post({
+      type: "emit",
+      event: {
+        type: "user.tool_confirmation",
+        id: newEventId(),
+        tool_use_id: row.id,
+        result,
+        ...(forSession === true ? { for_session: true } : {}),
+        ...(why === undefined || why.trim() === "" ? {} : { deny_message: why.trim() }),
+      },
+    });
+  }
+
+  /** After an answer the next one is at hand, or the message box. */
+  #focusNextAnswer(): void {
+    const next = this.#scroller.querySelector<HTMLElement>("[data-call] button");
+    if (next === null) this.#composer.focus();
+    else next.focus();
+  }
+
+  #scrolled(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    const fromEnd = scrollHeight - clientHeight - scrollTop;
+    this.#follows = this.#timeline.isAtEnd && fromEnd < FOLLOW_PX;
+    if (scrollTop < EDGE_PX) this.#request(this.#timeline.older());
+    if (fromEnd < EDGE_PX) this.#request(this.#timeline.newer());
+    this.#updateFloats();
+  }
+
+  #updateFloats(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    const fromEnd = scrollHeight - clientHeight - scrollTop;
+    this.#toEnd.hidden = this.#timeline.isAtEnd && fromEnd < EDGE_PX / 2;
+    this.#toStart.hidden = scrollTop < EDGE_PX && this.#timeline.isAtStart;
+    const waiting = [...this.#scroller.querySelectorAll("[data-call]")];
+    const box = this.#scroller.getBoundingClientRect();
+    const hidden = waiting.filter((element) => {
+      const { top, bottom } = element.getBoundingClientRect();
+      return bottom > box.bottom + 4 || top < box.top - 4;
+    });
+    this.#toWaiting.hidden = hidden.length === 0;
+    this.#toWaiting.textContent = hidden.length === 1 ? "1 call waits for you" : `${hidden.length} calls wait for you`;
+  }
+
+  #jumpToEnd(): void {
+    if (!this.#timeline.isAtEnd) this.#request(this.#timeline.reset(this.#timeline.lastSeq));
+    this.#follows = true;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #jumpToStart(): void {
+    const lastSeq = this.#timeline.lastSeq;
+    this.#timeline.reset(lastSeq);
+    this.#follows = false;
+    this.#request({ from: 1, limit: 150, order: "asc" });
+    this.#scroller.scrollTop = 0;
+  }
+
+  #showWaiting(): void {
+    const waiting = this.#scroller.querySelector<HTMLElement>("[data-call]");
+    waiting?.scrollIntoView({ block: "center" });
+    waiting?.querySelector("button")?.focus();
+  }
+
+  #tell(level: "info" | "error", message: string): void {
+    this.#notice.hidden = false;
+    this.#notice.className = `notice ${level}`;
+    this.#notice.replaceChildren(
+      h("span", {}, message),
+      button("Dismiss", "link", () => (this.#notice.hidden = true)),
+    );
+  }
+
+  #tick(): void {
+    if (!this.#drawn) return;
+    for (const element of this.#scroller.querySelectorAll<HTMLElement>(".ticking")) {
+      const since = Date.parse(element.dataset["since"] ?? "");
+      if (!Number.isNaN(since)) element.textContent = ` ${durationText(Date.now() - since)}`;
+    }
+  }
+}
+
+const root = document.getElementById("app");
+if (root !== null) new Page(root).start();
