@@ -1,0 +1,21 @@
+/** A call in a few words. */
+import type { Json } from "../core/json.ts";
+import { isObject } from "../core/json.ts";
+
+const CHARS_MAX = 160;
+
+/** The one thing in an input that says what the call is about; the whole input as JSON where nothing does. */
+export function essentialOf(input: Json): string {
+  if (!isObject(input)) return "";
+  for (const key of ["command", "file_path", "pattern", "call_id", "path"]) {
+    const value = input[key];
+    if (typeof value === "string" && value !== "") return value;
+  }
+  return Object.keys(input).length === 0 ? "" : JSON.stringify(input);
+}
+
+export function callText(name: string, input: Json, hand: string | null): string {
+  const essential = essentialOf(input).replaceAll(/\s+/g, " ");
+  const cut = essential.length > CHARS_MAX ? `${essential.slice(0, CHARS_MAX)}…` : essential;
+  return `${name} ${cut}${hand === null ? "" : ` on ${hand}`}`;
+}

@@ -1,0 +1,68 @@
+/** Tells the person about a session that waits or has failed while its page is not in view. */
+import * as vscode from "vscode";
+import type { EventId, SessionId } from "../core/ids.ts";
+import { parseEventId } from "../core/ids.ts";
+import type { SessionService } from "../core/service.ts";
+import type { AnyEvent } from "../core/sessionState.ts";
+import { isKnown } from "../core/sessionState.ts";
+
+export interface NotificationPorts {
+  readonly service: SessionService;
+  readonly isVisible: (sessionId: string) => boolean;
+  readonly isOn: () => boolean;
+  readonly open: (sessionId: string) => void;
+  /** What the call is about, in a few words. */
+  readonly describeCall: (sessionId: string, toolUseId: EventId) => Promise<string>;
+  readonly report: (what: string, thrown?: unknown) => void;
+}
+
+const ASKED_MAX = 200;
+
+export function createNotifications(ports: NotificationPorts): vscode.Disposable {
+  const asked = new Set<string>();
+  return vscode.Disposable.from(
+    ports.service.onDidAppendEvent(({ session_id, event }) => {
+      if (!ports.isOn() || ports.isVisible(session_id)) return;
+      notify(session_id, event, asked, ports).catch((thrown: unknown) => ports.report("a notification failed", thrown));
+    }),
+  );
+}
+
+async function notify(
+  session: SessionId,
+  event: AnyEvent,
+  asked: Set<string>,
+  ports: NotificationPorts,
+): Promise<void> {
+  if (!isKnown(event)) return;
+  if (event.type === "session.error" && event.error.retry_status !== "retrying") {
+    const title = await titleOf(session, ports.service);
+    const choice = await vscode.window.showWarningMessage(`${title}: ${event.error.message}`, "Open");
+    if (choice === "Open") ports.open(session);
+  }
+  if (event.type !== "session.status_idle" || event.stop_reason.type !== "requires_action") return;
+  const { writer } = await ports.service.getSession(session);
+  // The window that runs a session asks; the others would ask a second time.
+  if (writer.kind === "other") return;
+  const fresh = event.stop_reason.event_ids.filter((id) => !asked.has(id));
+  for (const id of fresh) asked.add(id);
+  if (asked.size > ASKED_MAX) asked.clear();
+  await Promise.all(fresh.map((id) => ask(session, id, ports)));
+}
+
+async function ask(session: SessionId, id: EventId, ports: NotificationPorts): Promise<void> {
+  const title = await titleOf(session, ports.service);
+  const call = await ports.describeCall(session, id);
+  const choice = await vscode.window.showInformationMessage(`${title} asks: ${call}`, "Allow", "Deny", "Open");
+  if (choice === "Open") ports.open(session);
+  if (choice !== "Allow" && choice !== "Deny") return;
+  const tool_use_id = parseEventId(id);
+  if (tool_use_id === undefined) return;
+  const result = choice === "Allow" ? "allow" : "deny";
+  await ports.service.emitEvent(session, { type: "user.tool_confirmation", tool_use_id, result });
+}
+
+async function titleOf(session: SessionId, service: SessionService): Promise<string> {
+  const { state } = await service.getSession(session);
+  return state.title === "" ? "Many Hands" : state.title;
+}
