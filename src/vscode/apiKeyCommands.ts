@@ -10,19 +10,20 @@ export interface ApiKeyPorts {
   readonly inEnvironment: () => { readonly variable: string; readonly key: string } | undefined;
   /** Where the key will be sent, for the prompt. */
   readonly address: () => string;
-  readonly onStored: () => void;
+  readonly onChanged: () => void;
 }
 
 export async function setApiKey(ports: ApiKeyPorts): Promise<void> {
   const key = (await importedKey(ports)) ?? (await typedKey(ports));
   if (key === undefined) return;
   await ports.store(key);
-  ports.onStored();
+  ports.onChanged();
   void vscode.window.showInformationMessage(`The API key for ${ports.address()} is stored.`);
 }
 
 export async function removeApiKey(ports: ApiKeyPorts): Promise<void> {
   await ports.remove();
+  ports.onChanged();
   void vscode.window.showInformationMessage(`The API key for ${ports.address()} is removed.`);
 }
 

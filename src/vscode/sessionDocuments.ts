@@ -102,8 +102,9 @@ export class SessionDocuments implements vscode.TextDocumentContentProvider, vsc
       const slice = { to, order: "desc" as const, types: ["agent.tool_use"], limit: NEAR_EVENTS };
       const uses = await this.#service.getEvents(sessionId, slice);
       const use = uses.find((event) => event.id === toolUseId);
-      if (use !== undefined)
-        {return this.#service.getEvents(sessionId, { from: use.seq, limit: NEAR_EVENTS, resolve: true });}
+      if (use !== undefined) {
+        return this.#service.getEvents(sessionId, { from: use.seq, limit: NEAR_EVENTS, resolve: true });
+      }
       to = (uses[0]?.seq ?? 1) - 1;
     }
     return [];

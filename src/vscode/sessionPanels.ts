@@ -146,9 +146,9 @@ class SessionPanel {
 
   appended(event: Extract<ToPage, { type: "appended" }>["events"][number]): void {
     const last = this.#pending.at(-1);
-    if (last?.type === "appended")
-      {this.#pending[this.#pending.length - 1] = { ...last, events: [...last.events, event] };}
-    else this.#later({ type: "appended", events: [event] });
+    if (last?.type === "appended") {
+      this.#pending[this.#pending.length - 1] = { ...last, events: [...last.events, event] };
+    } else this.#later({ type: "appended", events: [event] });
     this.#infoIsStale = true;
     this.#schedule();
   }

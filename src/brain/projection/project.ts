@@ -9,6 +9,7 @@ import type { Json, JsonObject } from "../../core/json.ts";
 import type { ModelRequest, RequestMessage } from "../../core/model.ts";
 import { isKnown } from "../../core/sessionState.ts";
 import type { AnyEvent } from "../../core/sessionState.ts";
+import { REHEARSAL_MODEL } from "../rehearsal/prompts.ts";
 import { systemPrompt } from "./systemPrompt.ts";
 import { toolDefinitions } from "./toolDefinitions.ts";
 
@@ -29,7 +30,7 @@ export const project: Projection = (events, settings) => ({
   max_tokens: settings.model.max_tokens,
   system: [{ type: "text", text: systemPrompt(settings), cache_control: { type: "ephemeral" } }],
   tools: toolDefinitions(settings.tools, settings.hands.length),
-  messages: withCacheMarks(projectMessages(events, settings.cleared_before_seq)),
+  messages: withCacheMarks(projectMessages(events, settings.model.id, settings.cleared_before_seq)),
   ...(settings.model.thinking === "adaptive" ? { thinking: { type: "adaptive", display: "summarized" } } : {}),
 });
 
@@ -38,6 +39,8 @@ type ToolResult = StoredEvent<"agent.tool_result">;
 
 interface OpenTurn {
   readonly id: EventId;
+  /** The rehearsal's signatures mean nothing to a real model, nor the other way round. */
+  readonly keepsThinking: boolean;
   /** Texts that were there when the request was sent; later ones belong to the next. */
   readonly texts: number;
   readonly blocks: JsonObject[];
@@ -46,13 +49,15 @@ interface OpenTurn {
 
 class MessageWalk {
   readonly messages: RequestMessage[] = [];
+  readonly #model: string;
   readonly #clearedBefore: number;
   readonly #results = new Map<EventId, ToolResult>();
   #texts: JsonObject[] = [];
   #toolUses: readonly ToolUse[] = [];
   #open: OpenTurn | null = null;
 
-  constructor(clearedBefore: number, summary: string | null) {
+  constructor(model: string, clearedBefore: number, summary: string | null) {
+    this.#model = model;
     this.#clearedBefore = clearedBefore;
     if (summary !== null) this.#texts.push({ type: "text", text: summary });
   }
@@ -67,8 +72,7 @@ class MessageWalk {
         this.#results.set(event.tool_use_id, event);
         break;
       case "span.model_request_start":
-        this.#open =
-          event.purpose === "turn" ? { id: event.id, texts: this.#texts.length, blocks: [], tool_uses: [] } : null;
+        this.#open = event.purpose === "turn" ? this.#begin(event) : null;
         break;
       case "span.model_request_end":
         if (this.#open?.id === event.model_request_start_id) this.#end(this.#open, event.is_error);
@@ -85,11 +89,17 @@ class MessageWalk {
     return this.messages;
   }
 
+  #begin(start: StoredEvent<"span.model_request_start">): OpenTurn {
+    const keepsThinking = (start.model === REHEARSAL_MODEL) === (this.#model === REHEARSAL_MODEL);
+    return { id: start.id, keepsThinking, texts: this.#texts.length, blocks: [], tool_uses: [] };
+  }
+
   #takeBlock(event: StoredEvent): void {
     const open = this.#open;
     if (open === null || !("model_request_start_id" in event) || event.model_request_start_id !== open.id) return;
     if (event.type === "agent.message") open.blocks.push(...(event.content as unknown as JsonObject[]));
-    if (event.type === "agent.thinking" || event.type === "agent.other_block") open.blocks.push({ ...event.block });
+    if (event.type === "agent.other_block") open.blocks.push(event.block);
+    if (event.type === "agent.thinking" && open.keepsThinking) open.blocks.push({ ...event.block });
     if (event.type !== "agent.tool_use") return;
     const { name, input, block_id: id, block_extra } = event;
     open.blocks.push({ type: "tool_use", id, name, input, ...block_extra });
@@ -99,6 +109,8 @@ class MessageWalk {
   /** A turn that failed, or said nothing, contributes nothing: what it was sent waits for the next one. */
   #end(turn: OpenTurn, isError: boolean): void {
     this.#open = null;
+    // Cut by its limit, a turn may end in thinking, which the API does not take back.
+    while (isThinking(turn.blocks.at(-1))) turn.blocks.pop();
     if (isError || turn.blocks.length === 0) return;
     this.#flush(turn.texts);
     if (this.messages.at(-1)?.role !== "user") {
@@ -133,15 +145,23 @@ class MessageWalk {
 }
 
 /** The messages of the conversation, without cache marks. */
-export function projectMessages(events: readonly AnyEvent[], clearedBefore: number): readonly RequestMessage[] {
+export function projectMessages(
+  events: readonly AnyEvent[],
+  model: string,
+  clearedBefore: number,
+): readonly RequestMessage[] {
   const known = events.filter(isKnown);
   const summary = known.findLast(
     (event) => event.type === "agent.thread_context_compacted" && event.strategy === "summarise",
   );
   const text = summary?.type === "agent.thread_context_compacted" ? summaryText(summary.summary ?? "") : null;
-  const walk = new MessageWalk(clearedBefore, text);
+  const walk = new MessageWalk(model, clearedBefore, text);
   for (const event of known) walk.take(event);
   return walk.finish();
+}
+
+function isThinking(block: JsonObject | undefined): boolean {
+  return block?.["type"] === "thinking" || block?.["type"] === "redacted_thinking";
 }
 
 function summaryText(summary: string): string {
