@@ -76,7 +76,17 @@ export class CallBoard {
 
   async #stopOne(id: EventId, running: RunningCall): Promise<void> {
     running.stop.abort();
-    if (!running.dispatched || running.hand === null) return;
+    if (running.dispatched) await this.#endOne(id, running);
+  }
+
+  /** From here on the hand knows of the call. One that was to be stopped before is stopped now. */
+  #reached(id: EventId, running: RunningCall): void {
+    running.dispatched = true;
+    if (running.stop.signal.aborted) void this.#endOne(id, running);
+  }
+
+  async #endOne(id: EventId, running: RunningCall): Promise<void> {
+    if (running.hand === null) return;
     try {
       const hand = await this.#ports.hands.existing(running.hand);
       await hand?.signal(id, "TERM");
@@ -123,7 +133,7 @@ export class CallBoard {
       const context: CallContext = { onOutput: spool.reader(), willChange };
       try {
         if (instance === null) return await this.#dispatch(call, hand, use.hand, running, context);
-        running.dispatched = true;
+        this.#reached(call.id, running);
         const attached = await hand.attach(call, context);
         return attached.kind === "result" ? attached.result : await hand.execute(call, context);
       } catch (thrown) {
@@ -143,7 +153,7 @@ export class CallBoard {
   ): Promise<CallResult> {
     await this.#ports.emit([{ type: "hand.call_started", tool_use_id: call.id, hand: name, instance: hand.instance }]);
     if (running.stop.signal.aborted) return refused("Stopped before it reached the hand.");
-    running.dispatched = true;
+    this.#reached(call.id, running);
     return hand.execute(call, context);
   }
 

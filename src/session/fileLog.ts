@@ -189,8 +189,9 @@ export class FileLog implements SessionLog {
     const { members, payload } = membersOf(event);
     const id = event.id ?? this.#ports.ids.eventId();
     const prepared = { id, type: event.type, members };
-    if (members.length <= limits.logLineBytesMax && Buffer.byteLength(members) <= limits.logLineBytesMax)
+    if (members.length <= limits.logLineBytesMax && Buffer.byteLength(members) <= limits.logLineBytesMax) {
       return prepared;
+    }
     return this.#putPayload(prepared, payload);
   }
 

@@ -114,8 +114,9 @@ class FileStore implements SessionStore {
     try {
       file = await LogFile.open(folder);
     } catch (thrown) {
-      if (isMissing(thrown))
+      if (isMissing(thrown)) {
         throw new ManyHandsError("session_not_found", "session", `There is no session ${id}.`, thrown);
+      }
       throw storageError(thrown, folder);
     }
     const { owner, clock, ids, onError: report } = this.#options;

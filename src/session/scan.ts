@@ -56,8 +56,9 @@ export function visitLine(line: Buffer, offset: number, visit: (scanned: Scanned
   let told = 0;
   const damaged = (until: number): void => {
     const bytes = until - told;
-    if (bytes > 0)
+    if (bytes > 0) {
       visit({ kind: "damage", offset: offset + told, bytes, reason: reasonOf(line.subarray(told, until)) });
+    }
   };
   for (const saved of salvage(line)) {
     damaged(saved.start);

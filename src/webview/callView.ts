@@ -121,8 +121,9 @@ function actions(row: CallRow, { post }: CallViewContext): HTMLElement | null {
 }
 
 function approval(row: CallRow, { answer, canAnswer }: CallViewContext): HTMLElement {
-  if (!canAnswer)
-    {return h("div", { class: "approval" }, "This call waits for an answer in the window that runs the session.");}
+  if (!canAnswer) {
+    return h("div", { class: "approval" }, "This call waits for an answer in the window that runs the session.");
+  }
   const why = h("input", { type: "text", placeholder: "Why not? (optional)", "aria-label": "Why this call is denied" });
   const send = (): void => answer(row, "deny", { why: why.value });
   why.addEventListener("keydown", (event) => {

@@ -137,8 +137,9 @@ class Page {
   #appended(events: Extract<ToPage, { type: "appended" }>["events"]): void {
     for (const event of events) {
       this.#live.settle(event.id, event.type);
-      if (event.type === "agent.tool_result" && "tool_use_id" in event)
-        {this.#live.forgetOutput(event.tool_use_id as never);}
+      if (event.type === "agent.tool_result" && "tool_use_id" in event) {
+        this.#live.forgetOutput(event.tool_use_id as never);
+      }
     }
     if (!this.#timeline.append(events)) this.#request(this.#timeline.newer());
   }

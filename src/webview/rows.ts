@@ -192,8 +192,9 @@ export function callStatus(row: CallRow, isPending: boolean): { readonly status:
   }
   switch (result.outcome.kind) {
     case "exited":
-      if (row.name !== "bash")
-        {return result.is_error ? { status: "failed", text: "failed" } : { status: "done", text: "done" };}
+      if (row.name !== "bash") {
+        return result.is_error ? { status: "failed", text: "failed" } : { status: "done", text: "done" };
+      }
       return { status: result.outcome.code === 0 ? "done" : "failed", text: `exit ${result.outcome.code}` };
     case "signalled":
       return { status: "stopped", text: `ended by ${result.outcome.signal}` };

@@ -1,0 +1,149 @@
+// Bundles the extension (ESM, split so that what is not needed at activation loads later) and the page of a session into dist/.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { continueOnPinnedNode, root } from "./pinnedNode.mjs";
+
+const dist = path.join(root, "dist");
+const entryBytesMax = 150_000;
+/** Packages that must not load at activation: each costs more than the whole activation may. */
+const lazyPackages = ["@anthropic-ai/sdk", "ssh2", "dockerode"];
+
+const requireForCommonJs = [
+  'import { createRequire as __createRequire } from "node:module";',
+  "const require = __createRequire(import.meta.url);",
+].join("\n");
+
+function shared(development) {
+  return {
+    absWorkingDir: root,
+    outdir: "dist",
+    bundle: true,
+    write: false,
+    metafile: true,
+    minify: !development,
+    sourcemap: development ? "linked" : false,
+    legalComments: "none",
+    logLevel: "warning",
+    define: { "process.env.NODE_ENV": JSON.stringify(development ? "development" : "production") },
+    loader: { ".svg": "text", ".sh": "text" },
+  };
+}
+
+/** Everything that the entry loads before it has asked for anything: itself and what it imports statically. */
+export function staticClosure(metafile, entry) {
+  const seen = new Set();
+  const queue = [entry];
+  for (const file of queue) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    for (const { path: imported, kind } of metafile.outputs[file]?.imports ?? []) {
+      if (kind !== "dynamic-import") queue.push(imported);
+    }
+  }
+  return [...seen].filter((file) => metafile.outputs[file] !== undefined);
+}
+
+function packageOf(input) {
+  return /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+}
+
+/** What is wrong with the entry's weight, as sentences; empty where nothing is. */
+export function entryFaults(metafile, entry = "dist/extension.js") {
+  const closure = staticClosure(metafile, entry);
+  const bytes = closure.reduce((sum, file) => sum + metafile.outputs[file].bytes, 0);
+  const inputs = closure.flatMap((file) => Object.keys(metafile.outputs[file].inputs));
+  const early = lazyPackages.filter((name) => inputs.some((input) => packageOf(input) === name));
+  const faults = early.map((name) => `${name} is loaded at activation; import it where it is first used`);
+  if (bytes > entryBytesMax) faults.push(`the entry loads ${bytes} bytes at activation, the limit is ${entryBytesMax}`);
+  return faults;
+}
+
+/** The licences of the bundled packages, which their terms want to travel with the copies. */
+function thirdPartyLicences(metafiles) {
+  const inputs = metafiles.flatMap((metafile) =>
+    Object.keys(metafile.outputs).flatMap((file) => Object.keys(metafile.outputs[file].inputs)),
+  );
+  const folders = new Set(
+    inputs.map((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0]).filter(Boolean),
+  );
+  const texts = [...folders].toSorted().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(path.join(root, folder, "package.json"), "utf8"));
+    const file = readdirSync(path.join(root, folder)).find((entry) => /^(licen[cs]e|copying)/i.test(entry));
+    const text = file === undefined ? "" : readFileSync(path.join(root, folder, file), "utf8").trim();
+    return `${name} ${version} (${license})\n\n${text}\n`;
+  });
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
+}
+
+function filesUnder(folder) {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+/** Writes only what has changed and removes what is no longer made, so that a running VS Code is disturbed least. */
+function writeOutputs(outputs) {
+  const wanted = new Set(outputs.map(({ path: file }) => file));
+  for (const { path: file, contents } of outputs) {
+    if (existsSync(file) && readFileSync(file).equals(contents)) continue;
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, contents);
+  }
+  for (const file of filesUnder(dist)) if (!wanted.has(file)) rmSync(file);
+}
+
+/**
+ * Builds into dist/ and resolves to `{ extension, page }`, esbuild's metafiles. Throws where the sources do not bundle
+ * or the entry is too heavy. With `development` the code is readable and has source maps.
+ */
+export async function build({ development = false, sizes = false } = {}) {
+  const esbuild = await import("esbuild");
+  const [extension, page] = await Promise.all([
+    esbuild.build({
+      ...shared(development),
+      entryPoints: ["src/extension.ts"],
+      format: "esm",
+      splitting: true,
+      platform: "node",
+      target: "node24",
+      external: ["vscode"],
+      chunkNames: "chunks/[name]-[hash]",
+      banner: { js: requireForCommonJs },
+    }),
+    esbuild.build({
+      ...shared(development),
+      entryPoints: { "webview/page": "src/webview/page.ts" },
+      format: "iife",
+      platform: "browser",
+      target: "es2024",
+    }),
+  ]);
+  const licences = Buffer.from(thirdPartyLicences([extension.metafile, page.metafile]));
+  const notice = { path: path.join(dist, "THIRD-PARTY-LICENSES.txt"), contents: licences };
+  writeOutputs([...extension.outputFiles, ...page.outputFiles, notice]);
+  if (sizes) printSizes({ ...extension.metafile.outputs, ...page.metafile.outputs }, extension.metafile);
+  const faults = development ? [] : entryFaults(extension.metafile);
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+  return { extension: extension.metafile, page: page.metafile };
+}
+
+function printSizes(outputs, extensionMetafile) {
+  const early = new Set(staticClosure(extensionMetafile, "dist/extension.js"));
+  for (const [file, { bytes }] of Object.entries(outputs).toSorted((a, b) => b[1].bytes - a[1].bytes)) {
+    const when = early.has(file) ? "at activation" : file.startsWith("dist/webview/") ? "in the page" : "when needed";
+    process.stdout.write(`${(bytes / 1000).toFixed(1).padStart(9)} kB  ${file}  (${when})\n`);
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const { setup } = await import("./setup.mjs");
+  await setup();
+  await continueOnPinnedNode(import.meta.url);
+  try {
+    await build({ development: process.argv.includes("--dev"), sizes: true });
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
