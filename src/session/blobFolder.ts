@@ -1,21 +1,26 @@
 /** Bytes kept beside a log under their SHA-256: written once, checked when read. */
 import { createHash } from "node:crypto";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ManyHandsError } from "../core/errors.ts";
 import type { BlobRef } from "../core/events.ts";
 import type { BlobWriter } from "../core/sessionLog.ts";
 import { syncFolder, temporaryBeside } from "./durable.ts";
-import { isMissing, storageError } from "./storageErrors.ts";
+import { readFully } from "./readLines.ts";
+import { blobMissing, isMissing, readError, storageError } from "./storageErrors.ts";
 
 const HASH = /^[0-9a-f]{64}$/;
 const READ_BYTES = 256 * 1024;
+/** Unfinished blobs that nobody wrote to for this long were left by a crash, in milliseconds. */
+const ABANDONED_MS = 3_600_000;
+/** Blobs of which it is remembered that they were checked. */
+const VERIFIED_MAX = 10_000;
 
 export class BlobFolder {
   readonly #folder: string;
-  /** Blobs whose whole content was found to match in this life of the program. */
-  readonly #verified = new Set<string>();
+  /** Blobs whose whole content was found to match, with the size and time of the file that was read. */
+  readonly #verified = new Map<string, string>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -34,105 +39,146 @@ export class BlobFolder {
 
   async create(): Promise<BlobWriter> {
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const made = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      if (made !== undefined) await syncFolder(dirname(this.#folder));
       const path = temporaryBeside(join(this.#folder, "new"));
-      return this.#writer(path, await open(path, "wx", 0o600));
+      return blobWriter(await open(path, "wx", 0o600), path, this.#folder);
     } catch (thrown) {
       throw storageError(thrown, this.#folder);
     }
   }
 
-  /** A part, or the whole. The whole blob is checked once before any part of it is given out. */
+  /** A part, or the whole. The whole blob is checked before any part of it is given out. */
   async read(ref: BlobRef, range?: { readonly offset: number; readonly bytes: number }): Promise<Uint8Array> {
-    const path = this.#path(ref);
-    let handle: FileHandle;
+    if (!HASH.test(ref.sha256)) throw blobMissing(`The blob "${ref.sha256}"`);
+    const path = join(this.#folder, ref.sha256);
+    let file: FileHandle;
     try {
-      handle = await open(path, "r");
+      file = await open(path, "r");
     } catch (thrown) {
-      if (!isMissing(thrown)) throw storageError(thrown, this.#folder);
-      throw new ManyHandsError("blob_missing", "session", `The file ${path} of this session is gone.`, thrown);
+      if (!isMissing(thrown)) throw readError(thrown, path);
+      throw blobMissing(`The file ${path}`, thrown);
     }
     try {
-      if (!this.#verified.has(ref.sha256)) await this.#verify(handle, ref, path);
-      const offset = Math.min(range?.offset ?? 0, ref.bytes);
-      const wanted = Buffer.alloc(Math.min(range?.bytes ?? ref.bytes, ref.bytes - offset));
-      const { bytesRead } = await handle.read(wanted, 0, wanted.length, offset);
-      return wanted.subarray(0, bytesRead);
+      return range === undefined ? await readWhole(file, ref, path) : await this.#readPart(file, ref, path, range);
+    } catch (thrown) {
+      throw readError(thrown, path);
     } finally {
-      await handle.close();
+      await file.close();
     }
   }
 
-  async #verify(handle: FileHandle, ref: BlobRef, path: string): Promise<void> {
-    const hash = createHash("sha256");
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
-    for (let at = 0; ;) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) break;
-      hash.update(buffer.subarray(0, bytesRead));
-      at += bytesRead;
+  /** Removes what crashes left half written. Never rejects: it only costs room. */
+  async removeAbandoned(): Promise<void> {
+    const names = await readdir(this.#folder).catch(() => []);
+    for (const name of names) {
+      if (!name.endsWith(".tmp")) continue;
+      const path = join(this.#folder, name);
+      const found = await stat(path).catch(() => null);
+      if (found !== null && Date.now() - found.mtimeMs > ABANDONED_MS) await rm(path, { force: true }).catch(() => {});
     }
-    if (hash.digest("hex") !== ref.sha256) {
-      throw new ManyHandsError("blob_damaged", "session", `The file ${path} of this session is damaged; it is kept.`);
-    }
-    this.#verified.add(ref.sha256);
   }
 
-  #path(ref: BlobRef): string {
-    if (!HASH.test(ref.sha256)) throw new ManyHandsError("blob_missing", "session", "That is no reference to a blob.");
-    return join(this.#folder, ref.sha256);
+  async #readPart(
+    file: FileHandle,
+    ref: BlobRef,
+    path: string,
+    range: { readonly offset: number; readonly bytes: number },
+  ): Promise<Uint8Array> {
+    const { size, mtimeMs } = await file.stat();
+    const mark = `${size} ${mtimeMs}`;
+    if (this.#verified.get(ref.sha256) !== mark) {
+      await verify(file, ref, path);
+      if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear();
+      this.#verified.set(ref.sha256, mark);
+    }
+    const offset = Math.min(Math.max(0, range.offset), size);
+    const part = new Uint8Array(Math.min(Math.max(0, range.bytes), size - offset));
+    return part.subarray(0, await readFully(file, part, offset));
   }
+}
 
-  #writer(path: string, handle: FileHandle): BlobWriter {
-    const hash = createHash("sha256");
-    let bytes = 0;
-    let open_ = true;
-    const close = async (): Promise<void> => {
-      if (open_) {
-        open_ = false;
-        await handle.close();
-      }
-    };
-    return {
-      write: async (chunk) => {
-        hash.update(chunk);
-        bytes += chunk.byteLength;
-        try {
-          await handle.writeFile(chunk);
-        } catch (thrown) {
-          throw storageError(thrown, this.#folder);
-        }
-      },
-      finish: async () => {
+async function readWhole(file: FileHandle, ref: BlobRef, path: string): Promise<Uint8Array> {
+  const { size } = await file.stat();
+  if (size !== ref.bytes) throw damaged(path);
+  const bytes = new Uint8Array(size);
+  const read = await readFully(file, bytes, 0);
+  if (read !== size || createHash("sha256").update(bytes).digest("hex") !== ref.sha256) throw damaged(path);
+  return bytes;
+}
+
+async function verify(file: FileHandle, ref: BlobRef, path: string): Promise<void> {
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(READ_BYTES);
+  for (let at = 0; ;) {
+    const read = await readFully(file, buffer, at);
+    if (read === 0) break;
+    hash.update(buffer.subarray(0, read));
+    at += read;
+  }
+  if (hash.digest("hex") !== ref.sha256) throw damaged(path);
+}
+
+function damaged(path: string): ManyHandsError {
+  return new ManyHandsError("blob_damaged", "session", `The file ${path} of this session is damaged; it is kept.`);
+}
+
+function blobWriter(file: FileHandle, path: string, folder: string): BlobWriter {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  let isOpen = true;
+  /** Writes come one after the other, whether the caller waits for them or not. */
+  let written: Promise<void> = Promise.resolve();
+  const drop = async (): Promise<void> => {
+    if (isOpen) {
+      isOpen = false;
+      await file.close().catch(() => {});
+    }
+    await rm(path, { force: true }).catch(() => {});
+  };
+  return {
+    write: (chunk) => {
+      const copy = Uint8Array.from(chunk);
+      written = written.then(async () => {
+        await file.writeFile(copy);
+        hash.update(copy);
+        bytes += copy.byteLength;
+      });
+      const mine = written;
+      return mine.catch((thrown: unknown) => {
+        throw storageError(thrown, folder);
+      });
+    },
+    finish: async () => {
+      try {
+        await written;
+        await file.datasync();
+        isOpen = false;
+        await file.close();
         const ref: BlobRef = { sha256: hash.digest("hex"), bytes };
-        try {
-          await handle.datasync();
-          await close();
-          await this.#keep(path, ref);
-          return ref;
-        } catch (thrown) {
-          await close();
-          await rm(path, { force: true });
-          throw storageError(thrown, this.#folder);
-        }
-      },
-      discard: async () => {
-        await close();
-        await rm(path, { force: true });
-      },
-    };
-  }
+        await keep(path, join(folder, ref.sha256), ref);
+        await syncFolder(folder);
+        return ref;
+      } catch (thrown) {
+        await drop();
+        throw storageError(thrown, folder);
+      }
+    },
+    discard: async () => {
+      await written.catch(() => {});
+      await drop();
+    },
+  };
+}
 
-  async #keep(temporary: string, ref: BlobRef): Promise<void> {
-    const path = this.#path(ref);
-    const existing = await stat(path).catch(() => null);
-    // The same bytes are there already, unless they were damaged since: writing them anew mends that.
-    if (existing?.size === ref.bytes && this.#verified.has(ref.sha256)) {
-      await rm(temporary, { force: true });
-      return;
-    }
+/** The same bytes may be there already: putting these in their place also mends a blob that was damaged. */
+async function keep(temporary: string, path: string, ref: BlobRef): Promise<void> {
+  try {
     await rename(temporary, path);
-    await syncFolder(this.#folder);
-    this.#verified.add(ref.sha256);
+  } catch (thrown) {
+    // Windows does not replace a file that is being read.
+    const existing = await stat(path).catch(() => null);
+    if (existing?.size !== ref.bytes) throw thrown;
+    await rm(temporary, { force: true });
   }
 }

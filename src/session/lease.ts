@@ -1,202 +1,210 @@
 /**
- * One writer for a session, by files: `lease.<epoch>` is made with O_EXCL, the highest number is the lease. So getting
- * the next epoch is one atomic step, and whether a later one exists is one look before each write.
+ * One writer for a session, by files: `lease.<epoch>` is made with O_EXCL, and the highest number is the lease. Whoever
+ * makes the next one removes those before it and only then begins to write. So getting a lease is one atomic step, and
+ * whether one still has it is one look before each write: is my file there?
  */
 import { existsSync } from "node:fs";
-import { open, readFile, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { open, readFile, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
-import { isObject } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
 import type { LeaseHolder } from "../core/sessionLog.ts";
-import { storageError } from "./storageErrors.ts";
+import { replaceFile } from "./durable.ts";
+import { isRunning, ownRecord, parseRecord } from "./leaseRecord.ts";
+import { isMissing, storageError, systemCode } from "./storageErrors.ts";
 
 const NAME = /^lease\.(\d{1,15})$/;
 const TRIES_MAX = 20;
-
-interface HolderRecord {
-  readonly owner: string;
-  readonly pid: number;
-  /** When the process began, as the system counts it: a later process may have the same pid. */
-  readonly started: string;
-  readonly host: string;
-  readonly released: boolean;
-}
+/** A holder that seems asleep may just have woken up, as this window has: it gets this long to renew, in milliseconds. */
+const GRACE_MS = limits.leaseRenewMs + 500;
 
 export interface LeasePorts {
   readonly folder: string;
   readonly owner: string;
   readonly clock: Clock;
+  /** Another window has it now. Called once for each lease that was held. */
   readonly onLost: () => void;
-  readonly report: (what: string, thrown: unknown) => void;
+  readonly report: (what: string, thrown?: unknown) => void;
 }
+
+/** How the highest lease stands: `free` is given back or its holder is gone for sure; `stale` was not renewed in time. */
+type Standing =
+  | { readonly kind: "free"; readonly epoch: number }
+  | {
+      readonly kind: "alive" | "stale";
+      readonly epoch: number;
+      readonly holder: LeaseHolder;
+      readonly renewedMs: number;
+    };
 
 export class Lease {
   readonly #ports: LeasePorts;
   #epoch = 0;
-  #renewing: AbortController | null = null;
+  #path = "";
+  #renewing = new AbortController();
 
   constructor(ports: LeasePorts) {
     this.#ports = ports;
   }
 
+  /** 0 while it is not held. */
   get epoch(): number {
     return this.#epoch;
   }
 
-  get isHeld(): boolean {
-    return this.#epoch > 0;
+  /** Looks whether it is still held; notices the loss. */
+  isCurrent(): boolean {
+    if (this.#epoch === 0) return false;
+    if (existsSync(this.#path)) return true;
+    this.#drop();
+    this.#ports.onLost();
+    return false;
   }
 
-  /** True when a later epoch exists: what this one writes must be refused. Notices the loss. */
-  isFenced(): boolean {
-    if (this.#epoch === 0) return true;
-    if (!existsSync(this.#path(this.#epoch + 1))) return false;
-    this.#lose();
-    return true;
-  }
-
-  /** The holder who keeps this window from getting it, or null when it is held now. */
-  async acquire(force: boolean): Promise<LeaseHolder | null> {
-    if (this.isHeld && !this.isFenced()) return null;
-    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-      const latest = await this.#latestEpoch();
-      const holder = force ? null : await this.#holderOf(latest);
-      if (holder !== null) return holder;
-      if (await this.#create(latest + 1)) return null;
+  /**
+   * `held`: by this object now. `isSuspect` says that the one before did not give it back and may still write a line.
+   * With `force` it is taken from whoever has it.
+   */
+  async acquire(
+    force: boolean,
+  ): Promise<
+    { readonly kind: "held"; readonly isSuspect: boolean } | { readonly kind: "busy"; readonly holder: LeaseHolder }
+  > {
+    if (this.isCurrent()) return { kind: "held", isSuspect: false };
+    try {
+      for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+        const standing = await this.#standing();
+        if (standing.kind !== "free" && !force) {
+          if (standing.kind === "alive" || (await this.#wokeUp(standing))) {
+            return { kind: "busy", holder: standing.holder };
+          }
+        }
+        if (await this.#create(standing.epoch + 1)) return { kind: "held", isSuspect: standing.kind !== "free" };
+      }
+    } catch (thrown) {
+      throw storageError(thrown, this.#ports.folder);
     }
     throw storageError(new Error("the lease changes hands without end"), this.#ports.folder);
   }
 
+  /** Who has it, if anybody who is alive does. Changes nothing. */
   async holder(): Promise<LeaseHolder | null> {
-    return this.#holderOf(await this.#latestEpoch());
+    const standing = await this.#standing().catch(() => null);
+    return standing?.kind === "alive" ? standing.holder : null;
   }
 
+  /** Gives it back, so that the next one need not wait. */
   async release(): Promise<void> {
+    if (!this.isCurrent()) return;
     const epoch = this.#epoch;
-    if (epoch === 0) return;
-    this.#stop();
-    await writeFile(this.#path(epoch), JSON.stringify(await ownRecord(this.#ports.owner, true)));
+    const own = this.#path;
+    this.#drop();
+    try {
+      const record = { ...(await ownRecord(epoch, this.#ports.owner)), released: true };
+      await replaceFile(own, JSON.stringify(record), false);
+    } catch {
+      // No room for that: a lease that was never renewed is free as well, and says so without a byte.
+      await utimes(own, 0, 0).catch((thrown: unknown) => this.#ports.report("a lease was not given back", thrown));
+    }
   }
 
-  #stop(): void {
+  #drop(): void {
     this.#epoch = 0;
-    this.#renewing?.abort();
-    this.#renewing = null;
+    this.#renewing.abort();
   }
 
-  #lose(): void {
-    this.#stop();
-    this.#ports.onLost();
-  }
-
-  #path(epoch: number): string {
+  #pathOf(epoch: number): string {
     return join(this.#ports.folder, `lease.${epoch}`);
   }
 
-  async #latestEpoch(): Promise<number> {
+  async #epochs(): Promise<readonly number[]> {
     const names = await readdir(this.#ports.folder);
-    return Math.max(0, ...names.map((name) => Number(NAME.exec(name)?.[1] ?? 0)));
+    const epochs = names.flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number);
+    return epochs.toSorted((a, b) => a - b);
+  }
+
+  async #standing(triesLeft = TRIES_MAX): Promise<Standing> {
+    const epoch = (await this.#epochs()).at(-1) ?? 0;
+    if (epoch === 0) return { kind: "free", epoch };
+    const path = this.#pathOf(epoch);
+    let text: string;
+    let mtimeMs: number;
+    try {
+      [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
+    } catch (thrown) {
+      // Removed between the two looks, as there is a later one now.
+      if (isMissing(thrown) && triesLeft > 0) return this.#standing(triesLeft - 1);
+      throw thrown;
+    }
+    const record = parseRecord(text);
+    if (record?.released === true || mtimeMs === 0) return { kind: "free", epoch };
+    if (record !== null && (await isRunning(record)) === false) return { kind: "free", epoch };
+    // A record that is not written yet: somebody is about to hold it.
+    const holder = { epoch, owner: record?.owner ?? "another window" };
+    const isFresh = this.#ports.clock.now() - mtimeMs < limits.leaseStaleMs;
+    return { kind: isFresh ? "alive" : "stale", epoch, holder, renewedMs: mtimeMs };
+  }
+
+  async #wokeUp(standing: { readonly epoch: number; readonly renewedMs: number }): Promise<boolean> {
+    await this.#ports.clock.sleep(GRACE_MS);
+    const later = await this.#standing();
+    return later.epoch !== standing.epoch || (later.kind !== "free" && later.renewedMs !== standing.renewedMs);
   }
 
   /** False when somebody else was quicker. */
   async #create(epoch: number): Promise<boolean> {
+    const path = this.#pathOf(epoch);
+    const record = JSON.stringify(await ownRecord(epoch, this.#ports.owner));
     try {
-      const handle = await open(this.#path(epoch), "wx", 0o600);
+      const file = await open(path, "wx", 0o600);
       try {
-        await handle.writeFile(JSON.stringify(await ownRecord(this.#ports.owner, false)));
+        await file.writeFile(record);
+        await touch(path, this.#ports.clock.now());
       } finally {
-        await handle.close();
+        await file.close();
       }
     } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code === "EEXIST") return false;
-      // The file of a lease that could not be filled would lock everybody out until it is stale.
-      await rm(this.#path(epoch), { force: true }).catch(() => {});
-      throw storageError(thrown, this.#ports.folder);
+      if (systemCode(thrown) === "EEXIST") return false;
+      // A lease that could not be written would lock everybody out until it is stale.
+      await rm(path, { force: true }).catch(() => {});
+      throw thrown;
     }
+    const epochs = await this.#epochs();
+    if (epochs.at(-1) !== epoch) {
+      // This one was long out of date when it was made: later ones have come and gone.
+      await rm(path, { force: true });
+      return false;
+    }
+    await this.#removeOlder(epochs.slice(0, -1), path);
     this.#epoch = epoch;
-    void this.#renew(epoch);
-    void this.#removeBefore(epoch);
+    this.#path = path;
+    this.#renewing = new AbortController();
+    void this.#renew(this.#renewing.signal);
     return true;
   }
 
-  async #renew(epoch: number): Promise<void> {
-    const renewing = new AbortController();
-    this.#renewing = renewing;
-    while (!renewing.signal.aborted) {
+  /** After this nobody else writes any more. From the lowest on, so that the highest is there at any moment. */
+  async #removeOlder(epochs: readonly number[], own: string): Promise<void> {
+    try {
+      for (const epoch of epochs) await rm(this.#pathOf(epoch), { force: true });
+    } catch (thrown) {
+      await rm(own, { force: true }).catch(() => {});
+      throw thrown;
+    }
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       try {
-        await this.#ports.clock.sleep(limits.leaseRenewMs, renewing.signal);
-        if (this.#epoch !== epoch || this.isFenced()) return;
-        const now = new Date();
-        await utimes(this.#path(epoch), now, now);
+        await this.#ports.clock.sleep(limits.leaseRenewMs, signal);
+        if (this.isCurrent()) await touch(this.#path, this.#ports.clock.now());
       } catch (thrown) {
-        if (!renewing.signal.aborted) this.#ports.report("a lease could not be renewed", thrown);
+        if (!signal.aborted && this.isCurrent()) this.#ports.report("a lease could not be renewed", thrown);
       }
     }
   }
-
-  /** Leases of the past; the one before stays, as its holder may be about to read it. */
-  async #removeBefore(epoch: number): Promise<void> {
-    const names = await readdir(this.#ports.folder).catch(() => []);
-    for (const name of names) {
-      const old = Number(NAME.exec(name)?.[1] ?? Infinity);
-      if (old < epoch - 1) await rm(join(this.#ports.folder, name), { force: true }).catch(() => {});
-    }
-  }
-
-  /** Who holds the lease of `epoch`, if anybody alive does and it is not this object. */
-  async #holderOf(epoch: number): Promise<LeaseHolder | null> {
-    if (epoch === 0 || epoch === this.#epoch) return null;
-    const path = this.#path(epoch);
-    try {
-      const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
-      const record = parseRecord(text);
-      const isFresh = Date.now() - mtimeMs < limits.leaseStaleMs;
-      // A record that is not written yet: somebody is about to hold it.
-      if (record === null) return isFresh ? { epoch, owner: "another window" } : null;
-      if (record.released) return null;
-      const isHere = record.host === hostname();
-      if (isHere && !(await isAlive(record.pid, record.started))) return null;
-      return isFresh ? { epoch, owner: record.owner } : null;
-    } catch {
-      return null;
-    }
-  }
 }
 
-async function ownRecord(owner: string, released: boolean): Promise<HolderRecord> {
-  return { owner, pid: process.pid, started: await startOf(process.pid), host: hostname(), released };
-}
-
-function parseRecord(text: string): HolderRecord | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (!isObject(value)) return null;
-    const { owner, pid, started, host, released } = value;
-    if (typeof owner !== "string" || typeof pid !== "number" || typeof started !== "string") return null;
-    return { owner, pid, started, host: String(host), released: released === true };
-  } catch {
-    return null;
-  }
-}
-
-async function isAlive(pid: number, started: string): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ESRCH") return false;
-  }
-  const now = await startOf(pid);
-  return now === "" || started === "" || now === started;
-}
-
-/** The start time of a process where the system tells it (Linux), else the empty string. */
-async function startOf(pid: number): Promise<string> {
-  try {
-    const stat_ = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat_.slice(stat_.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
+async function touch(path: string, ms: number): Promise<void> {
+  await utimes(path, ms / 1000, ms / 1000);
 }

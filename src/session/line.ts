@@ -1,32 +1,54 @@
-/** One event as one line of the log: encoding, decoding, and what can be saved from damaged bytes. */
+/** One event as one line of the log: encoding it, decoding it, and finding whole lines within damaged bytes. */
 import { crc32 } from "node:zlib";
 import type { EventId } from "../core/ids.ts";
 import { isObject } from "../core/json.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
 
-const CRC_KEY = Buffer.from(',"crc":"');
-const START = Buffer.from('{"seq":');
-/** `,"crc":"` + 8 hex digits + `"}` */
-const TAIL_BYTES = CRC_KEY.length + 10;
 export const NEWLINE = 0x0a;
+/** How every line begins; JSON escapes quotes within strings, so text in an event does not look like this. */
+export const LINE_START = Buffer.from('{"seq":');
+const CRC_KEY = Buffer.from(',"crc":"');
+/** `,"crc":"` + 8 hex digits + `"}` */
+const SEAL_BYTES = CRC_KEY.length + 10;
+/** Bytes of a line besides its id, its type and its payload's members, at most. */
+export const ENVELOPE_BYTES = 110;
+/** The index keeps seqs in 32 bits. */
+export const SEQ_MAX = 2 ** 32 - 1;
+/** Damaged bytes are searched for whole lines from at most this many places that look like a line's beginning. */
+const STARTS_MAX = 200;
 
-/** What a line holds besides seq, id, type and time: the payload as JSON without its braces; may be empty. */
-export function encodeLine(seq: number, id: EventId, type: string, time: string, members: string): Buffer {
-  const comma = members === "" ? "" : ",";
-  const head = `{"seq":${seq},"id":${JSON.stringify(id)},"type":${JSON.stringify(type)},"processed_at":"${time}"${comma}${members}`;
-  const crc = crc32(head).toString(16).padStart(8, "0");
-  return Buffer.from(`${head},"crc":"${crc}"}\n`);
+export interface EncodedLine {
+  /** With its newline. */
+  readonly bytes: Buffer;
+  readonly event: AnyEvent;
 }
 
-/** The event in `bytes` (a line without its newline), or null when they are not exactly what was written. */
+/** `members`: the payload as JSON without its braces; may be empty. The event is what reading the line will give. */
+export function encodeLine(seq: number, id: EventId, type: string, time: string, members: string): EncodedLine {
+  const comma = members === "" ? "" : ",";
+  const head = `{"seq":${seq},"id":"${id}","type":"${type}","processed_at":"${time}"${comma}${members}`;
+  const headBytes = Buffer.byteLength(head);
+  const bytes = Buffer.allocUnsafe(headBytes + SEAL_BYTES + 1);
+  bytes.write(head);
+  const crc = crc32(bytes.subarray(0, headBytes)).toString(16).padStart(8, "0");
+  bytes.write(`,"crc":"${crc}"}\n`, headBytes, "latin1");
+  return { bytes, event: JSON.parse(`${head}}`) as AnyEvent };
+}
+
+/** The event in `bytes` (a line without its newline), or null unless they are exactly what was written. */
 export function decodeLine(bytes: Buffer): AnyEvent | null {
-  const split = bytes.length - TAIL_BYTES;
-  if (split < START.length || !bytes.subarray(split, split + CRC_KEY.length).equals(CRC_KEY)) return null;
-  const hex = bytes.toString("latin1", split + CRC_KEY.length, bytes.length - 2);
-  if (!/^[0-9a-f]{8}$/.test(hex) || bytes.toString("latin1", bytes.length - 2) !== '"}') return null;
+  const split = bytes.length - SEAL_BYTES;
+  if (split < LINE_START.length || bytes.compare(CRC_KEY, 0, CRC_KEY.length, split, split + CRC_KEY.length) !== 0) {
+    return null;
+  }
   const head = bytes.subarray(0, split);
-  if (crc32(head) !== Number.parseInt(hex, 16)) return null;
-  return parseHead(head);
+  return sealAt(bytes, split) === crc32(head) ? parseHead(head) : null;
+}
+
+/** The checksum written at `key` (where `,"crc":"` is), or -1 when what stands there is none. */
+function sealAt(bytes: Buffer, key: number): number {
+  const digits = bytes.toString("latin1", key + CRC_KEY.length, key + SEAL_BYTES);
+  return /^[0-9a-f]{8}"\}$/.test(digits) ? Number.parseInt(digits.slice(0, 8), 16) : -1;
 }
 
 function parseHead(head: Buffer): AnyEvent | null {
@@ -34,39 +56,47 @@ function parseHead(head: Buffer): AnyEvent | null {
     const event: unknown = JSON.parse(`${head.toString("utf8")}}`);
     if (!isObject(event)) return null;
     const { seq, id, type, processed_at } = event;
-    const sound = Number.isSafeInteger(seq) && (seq as number) > 0 && typeof id === "string";
-    return sound && typeof type === "string" && typeof processed_at === "string"
-      ? (event as unknown as AnyEvent)
-      : null;
+    const isPlaced = Number.isInteger(seq) && (seq as number) > 0 && (seq as number) <= SEQ_MAX;
+    const isNamed = typeof id === "string" && typeof type === "string" && typeof processed_at === "string";
+    return isPlaced && isNamed ? (event as unknown as AnyEvent) : null;
   } catch {
     return null;
   }
 }
 
-export interface Salvaged {
+export interface FoundLine {
   readonly event: AnyEvent;
-  /** Where in the bytes the event begins and ends. */
+  /** Where in the bytes the line begins and ends (without a newline). */
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * The whole events inside of bytes that are no valid line as they stand: a damaged newline merges two good lines, and
- * garbage may come before or after one. Only what passes its checksum counts.
+ * The whole lines inside of bytes that are no valid line as they stand: a damaged newline merges two good lines, and
+ * garbage may stand before or after one. Only what passes its checksum counts.
  */
-export function salvage(bytes: Buffer): readonly Salvaged[] {
-  const found: Salvaged[] = [];
-  let from = 0;
-  for (let key = bytes.indexOf(CRC_KEY); key !== -1; key = bytes.indexOf(CRC_KEY, key + 1)) {
-    const end = key + TAIL_BYTES;
-    if (end > bytes.length) break;
-    for (let start = bytes.indexOf(START, from); start !== -1 && start < key; start = bytes.indexOf(START, start + 1)) {
-      const event = decodeLine(bytes.subarray(start, end));
-      if (event === null) continue;
-      found.push({ event, start, end });
-      from = end;
-      break;
-    }
+export function findLines(bytes: Buffer): readonly FoundLine[] {
+  const found: FoundLine[] = [];
+  let failures = 0;
+  for (let start = bytes.indexOf(LINE_START); start !== -1 && failures < STARTS_MAX;) {
+    const line = findLineAt(bytes, start);
+    if (line === null) failures += 1;
+    else found.push(line);
+    start = bytes.indexOf(LINE_START, line?.end ?? start + 1);
   }
   return found;
+}
+
+/** The checksum runs on from one candidate end to the next, so the bytes are hashed once per start. */
+function findLineAt(bytes: Buffer, start: number): FoundLine | null {
+  let crc = 0;
+  let hashed = start;
+  for (let key = bytes.indexOf(CRC_KEY, start); key !== -1; key = bytes.indexOf(CRC_KEY, key + 1)) {
+    crc = crc32(bytes.subarray(hashed, key), crc);
+    hashed = key;
+    if (sealAt(bytes, key) !== crc) continue;
+    const event = parseHead(bytes.subarray(start, key));
+    return event === null ? null : { event, start, end: key + SEAL_BYTES };
+  }
+  return null;
 }
