@@ -100,8 +100,9 @@ function folders(options: CodeServerOptions): string[] {
 function environment(options: CodeServerOptions): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
   // Left over from a terminal inside another VS Code, these would redirect this one.
-  for (const name of Object.keys(env))
+  for (const name of Object.keys(env)) {
     if (name.startsWith("VSCODE_") || name === "PORT" || name === "PASSWORD") delete env[name];
+  }
   delete env["NODE_OPTIONS"];
   return env;
 }

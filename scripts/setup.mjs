@@ -130,8 +130,9 @@ export async function setup({ codeServer = false, chromium = false } = {}) {
   const missing = JSON.parse(process.env[missingVariable] ?? "{}");
   const parts = [];
   if (!dependenciesReady() || !existsSync(stampFile)) parts.push(["dependencies and Node 24", installDependencies]);
-  if (codeServer && !missing["code-server"] && !existsSync(codeServerEntry))
+  if (codeServer && !missing["code-server"] && !existsSync(codeServerEntry)) {
     parts.push([`code-server ${codeServerVersion}`, installCodeServer]);
+  }
   if (chromium && !missing.chromium && !findChromium()) parts.push(["Chromium", () => installChromium(quietly)]);
   if (parts.length > 0) await withLock(() => Promise.all(parts.map((part) => timed(part, missing))));
   if (missing.dependencies) throw new Error(missing.dependencies);

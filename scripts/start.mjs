@@ -70,7 +70,9 @@ async function choosePort() {
     });
   const last = existsSync(addressFile) ? Number(new URL(readFileSync(addressFile, "utf8")).port) : preferredPort;
   if (await free(last)) return last;
-  if (last !== preferredPort) say(`Port ${last} is taken: this start has another, and earlier sessions show again under the old one.`);
+  if (last !== preferredPort) {
+    say(`Port ${last} is taken: this start has another, and earlier sessions show again under the old one.`);
+  }
   return 0;
 }
 

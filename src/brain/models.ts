@@ -5,7 +5,7 @@ import { REHEARSAL_MODEL } from "./rehearsal/prompts.ts";
 import type { RehearsalServer } from "./rehearsal/rehearsalServer.ts";
 
 /** What settings say of the model; counts are tokens, and 0 is what is known of the model. */
-export interface ModelChoice {
+interface ModelChoice {
   readonly provider: "anthropic" | "rehearsal";
   readonly modelId: string;
   readonly baseUrl: string;

@@ -18,11 +18,11 @@ export interface TextBlock {
   readonly text: string;
   readonly citations?: Json;
 }
-export interface ImageBlock {
+interface ImageBlock {
   readonly type: "image";
   readonly source: { readonly type: "base64"; readonly media_type: string; readonly data: string };
 }
-export interface DocumentBlock {
+interface DocumentBlock {
   readonly type: "document";
   readonly source: JsonObject;
   readonly title?: string;
@@ -237,7 +237,7 @@ export interface UnknownEvent extends Envelope {
 }
 
 /** Events that the person or another program may send. */
-export type ClientEventType = "user.message" | "user.interrupt" | "user.tool_confirmation" | "system.message";
+type ClientEventType = "user.message" | "user.interrupt" | "user.tool_confirmation" | "system.message";
 export type ClientEvent = NewEvent<ClientEventType>;
 
 /** Stream only, never stored: what a live viewer sees before the stored event with the same id replaces it. */

@@ -42,7 +42,7 @@ export interface PendingToolUse {
 }
 
 /** A model request without its end: it streams, or the program died while it did. */
-export interface OpenRequest {
+interface OpenRequest {
   readonly start_id: EventId;
   readonly start_seq: number;
   readonly purpose: "turn" | "summary";
@@ -233,7 +233,7 @@ export function foldSession(state: SessionState, event: AnyEvent): SessionState 
 }
 
 function reduceKnown<T extends EventType>(state: SessionState, event: StoredEvent<T>): Partial<SessionState> {
-  const reducer = reducers[event.type as T] as (state: SessionState, event: StoredEvent<T>) => Partial<SessionState>;
+  const reducer = reducers[event.type] as (state: SessionState, event: StoredEvent<T>) => Partial<SessionState>;
   return reducer(state, event);
 }
 

@@ -24,7 +24,7 @@ export const HAND_MEMBER = "hand";
  */
 export function callInput(input: Json, handCount: number): Json {
   if (handCount < 2 || !isObject(input)) return input;
-  const rest = { ...(input as JsonObject) };
+  const rest = { ...input };
   delete (rest as Record<string, Json>)[HAND_MEMBER];
   return rest;
 }

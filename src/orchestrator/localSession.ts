@@ -197,7 +197,7 @@ export class LocalSession {
     const text = event.content.find((block) => block.type === "text")?.text ?? "";
     const line = text.trim().split("\n", 1)[0]?.trim() ?? "";
     if (line === "") return [];
-    const title = line.length > 60 ? `${[...line].slice(0, 59).join("").trimEnd()}…` : line;
+    const title = line.length > 60 ? `${line.slice(0, 59).toWellFormed().trimEnd()}…` : line;
     return [{ type: "session.updated", title }];
   }
 

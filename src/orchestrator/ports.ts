@@ -27,7 +27,7 @@ export interface OrchestratorPorts {
   readonly report: (what: string, thrown?: unknown) => void;
 }
 
-export interface RunSettings {
+interface RunSettings {
   readonly model: ModelSettings;
   readonly instructions: string;
   readonly policy: (tool: ToolSpec) => PermissionPolicy;

@@ -1,5 +1,5 @@
 /** Runs the harness of one session: performs its effects against the ports while this window holds the lease. */
-import type { Effect, EffectReply, EffectValues, HarnessContext } from "../core/effects.ts";
+import type { Effect, EffectValues, HarnessContext } from "../core/effects.ts";
 import { ManyHandsError, hasCode } from "../core/errors.ts";
 import type { NewEvent, StreamEvent } from "../core/events.ts";
 import type { HandProvider } from "../core/hand.ts";
@@ -125,7 +125,7 @@ export class SessionRunner {
         this.#ending.signal.throwIfAborted();
         const state = this.#log.state();
         this.#inputSeqShown = state.input_seq;
-        step = await steps.next({ state, value } as EffectReply);
+        step = await steps.next({ state, value });
       }
     } catch (thrown) {
       await steps.return(undefined).catch(() => {});

@@ -15,7 +15,7 @@ export function essentialOf(input: Json): string {
   return Object.keys(input).length === 0 ? "" : JSON.stringify(input);
 }
 
-export function callText(name: string, input: Json, hand: string | null): string {
+function callText(name: string, input: Json, hand: string | null): string {
   const essential = essentialOf(input).replaceAll(/\s+/g, " ");
   const cut = essential.length > CHARS_MAX ? `${essential.slice(0, CHARS_MAX)}…` : essential;
   return `${name} ${cut}${hand === null ? "" : ` on ${hand}`}`;

@@ -49,7 +49,7 @@ export class LiveParts {
 type Delta = Extract<StreamEvent, { type: "event_delta" }>["delta"];
 
 /** Two deltas of one part as one. */
-export function joined(a: Delta, b: Delta): Delta {
+function joined(a: Delta, b: Delta): Delta {
   if (a.type === "text_delta" && b.type === "text_delta") return { type: "text_delta", text: a.text + b.text };
   if (a.type === "thinking_delta" && b.type === "thinking_delta") {
     return { type: "thinking_delta", thinking: a.thinking + b.thinking };

@@ -7,7 +7,7 @@ import type { SessionService } from "../core/service.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
 import { essentialOf } from "./callText.ts";
 
-export const SCHEME = "many-hands-session";
+const SCHEME = "many-hands-session";
 /** Events before and after a call in which what belongs to it is looked for. */
 const NEAR_EVENTS = 1_000;
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;

@@ -71,7 +71,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-export function relativeTime(then: number, now: number): string {
+function relativeTime(then: number, now: number): string {
   if (Number.isNaN(then)) return "";
   const passed = Math.max(0, now - then);
   if (passed < MINUTE) return "now";

@@ -40,10 +40,11 @@ export function renderCall(row: CallRow, context: CallViewContext): HTMLElement 
   const took = row.result?.duration_ms;
   const details = h(
     "details",
-    { class: "call-body", open: context.isOpen, ontoggle: () => context.onToggle(details.open) },
+    { class: "call-body", open: context.isOpen },
     h(
       "summary",
-      {},
+      // Not the toggle event: that one also comes when the card is drawn open.
+      { onclick: () => context.onToggle(!details.open) },
       h("span", { class: `mark ${status}`, "aria-hidden": "true" }, SYMBOLS[status]),
       h("span", { class: "tool" }, row.name),
       context.showHand && row.hand !== null && h("span", { class: "hand", title: "The hand of this call" }, row.hand),

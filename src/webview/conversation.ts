@@ -1,6 +1,7 @@
 /** Draws the rows, each again only when it has changed; the browser paints only those in view (content-visibility). */
 import type { FromPage } from "../core/pageProtocol.ts";
 import type { EventId } from "../core/ids.ts";
+import { assertNever } from "../core/json.ts";
 import type { SessionState } from "../core/sessionState.ts";
 import { renderCall } from "./callView.ts";
 import type { CallViewContext } from "./callView.ts";
@@ -58,6 +59,8 @@ export class Conversation {
         const input = row.isLive ? JSON.stringify(row.input).length : "";
         return [...facts, ...log, input, output.slice(-32)].join("|");
       }
+      default:
+        return assertNever(row);
     }
   }
 
@@ -78,6 +81,8 @@ export class Conversation {
         return noteView(row, context.post);
       case "call":
         return this.#callView(row, context);
+      default:
+        return assertNever(row);
     }
   }
 
@@ -92,7 +97,7 @@ export class Conversation {
       canAnswer: context.canAnswer,
       showHand: context.state.hands.length > 1,
       output: context.outputOf(row.id),
-      isOpen: this.#toggled.get(row.key) ?? (running || waiting || row.result?.is_error === true),
+      isOpen: this.#toggled.get(row.key) ?? (running || waiting || row.hasChange || row.result?.is_error === true),
       onToggle: (open) => this.#toggled.set(row.key, open),
     });
   }
@@ -102,11 +107,13 @@ export class Conversation {
     if (row.text === "") return h("div", { class: "row thinking" }, h("span", { class: "label" }, label));
     const details = h(
       "details",
-      {
-        open: this.#toggled.get(row.key) ?? false,
-        ontoggle: () => this.#toggled.set(row.key, details.open),
-      },
-      h("summary", {}, label, h("span", { class: "glimpse" }, row.text.slice(-120).replaceAll("\n", " "))),
+      { open: this.#toggled.get(row.key) ?? false },
+      h(
+        "summary",
+        { onclick: () => this.#toggled.set(row.key, !details.open) },
+        label,
+        h("span", { class: "glimpse" }, row.text.slice(-120).replaceAll("\n", " ")),
+      ),
       h("div", { class: "thought" }, row.text),
     );
     return h("div", { class: "row thinking" }, details);

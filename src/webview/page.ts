@@ -43,6 +43,8 @@ class Page {
   #requests = new Map<number, SliceRequest>();
   #nextRequest = 1;
   #follows = true;
+  /** Where the view was when it last scrolled, in pixels. */
+  #top = 0;
   #drawn = false;
   #scheduled = false;
 
@@ -61,6 +63,8 @@ class Page {
     const floats = h("div", { class: "floats" }, this.#toStart, this.#toWaiting, this.#toEnd);
     root.append(this.#headerSlot, this.#scroller, floats, this.#notice, this.#composer.element, this.#announcer);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    // Rows that come into view take their real height, and texts grow: the end moves while it is followed.
+    new ResizeObserver(() => this.#follow()).observe(this.#conversation.element);
     window.addEventListener("message", (event: MessageEvent<unknown>) => this.#receive(event.data));
     window.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.isComposing) this.#composer.stop();
@@ -200,7 +204,7 @@ class Page {
       outputOf: (id) => this.#live.output(id),
     });
     this.#updateComposer(state, canWrite);
-    if (this.#follows && this.#timeline.isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#follow();
     if (focused !== null && document.activeElement === document.body) this.#focusNextAnswer();
     this.#updateFloats();
     this.#drawn = true;
@@ -239,10 +243,17 @@ class Page {
     else next.focus();
   }
 
+  #follow(): void {
+    if (this.#follows && this.#timeline.isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  /** Only the person scrolls up: a view that falls behind because rows grew is still to follow. */
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const fromEnd = scrollHeight - clientHeight - scrollTop;
-    this.#follows = this.#timeline.isAtEnd && fromEnd < FOLLOW_PX;
+    if (fromEnd < FOLLOW_PX) this.#follows = this.#timeline.isAtEnd;
+    else if (scrollTop < this.#top) this.#follows = false;
+    this.#top = scrollTop;
     if (scrollTop < EDGE_PX) this.#request(this.#timeline.older());
     if (fromEnd < EDGE_PX) this.#request(this.#timeline.newer());
     this.#updateFloats();

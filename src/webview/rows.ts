@@ -12,7 +12,7 @@ export interface UserRow {
   readonly text: string;
   readonly images: readonly { readonly media_type: string; readonly data: string }[];
 }
-export interface AgentRow {
+interface AgentRow {
   readonly kind: "agent";
   readonly key: string;
   readonly text: string;

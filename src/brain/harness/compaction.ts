@@ -39,7 +39,7 @@ function roomOf(model: HarnessContext["model"]): number {
 export function requestTokens(request: ModelRequest, state: SessionState): number {
   const last: RequestMessage | undefined = request.messages.at(-1);
   if (state.context_tokens > 0 && last !== undefined) {
-    return state.context_tokens + estimateTokens(last.content as unknown as Json);
+    return state.context_tokens + estimateTokens(last.content);
   }
   return estimateTokens([request.system, request.tools, request.messages] as unknown as Json);
 }

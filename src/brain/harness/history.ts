@@ -78,7 +78,7 @@ export class History {
 
 function contentTokens(event: StoredEvent): number {
   if ("content" in event) return estimateTokens(event.content as unknown as Json);
-  if ("block" in event) return estimateTokens(event.block as unknown as Json);
+  if ("block" in event) return estimateTokens(event.block);
   return event.type === "agent.tool_use" ? estimateTokens(event.input) : 0;
 }
 

@@ -11,7 +11,7 @@ export function inputProblem(schema: JsonObject, input: Json): string | null {
   try {
     let validator = validators.get(schema);
     if (validator === undefined) {
-      validator = new Validator(schema as ConstructorParameters<typeof Validator>[0], "2020-12", false);
+      validator = new Validator(schema, "2020-12", false);
       validators.set(schema, validator);
     }
     const { valid, errors } = validator.validate(input);

@@ -9,7 +9,7 @@ import { allowanceKey } from "../../core/sessionState.ts";
 import type { SessionState } from "../../core/sessionState.ts";
 import { chooseTool } from "./toolChoice.ts";
 
-export const NO_USAGE: ModelUsage = {
+const NO_USAGE: ModelUsage = {
   input_tokens: 0,
   output_tokens: 0,
   cache_creation_input_tokens: 0,

@@ -87,7 +87,7 @@ function errorIn(body: unknown): SaidError | undefined {
   if (message === undefined) return undefined;
   const details = isObject(error["details"]) ? error["details"] : {};
   const code = typeof details["error_code"] === "string" ? details["error_code"] : undefined;
-  return { type: typeof error["type"] === "string" ? error["type"] : "", message: String(message), code };
+  return { type: typeof error["type"] === "string" ? error["type"] : "", message: message, code };
 }
 
 function errorOfStatus(status: number, error: SaidError, headers: Headers, context: ErrorContext): ModelError {

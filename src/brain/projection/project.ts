@@ -13,10 +13,7 @@ import { REHEARSAL_MODEL } from "../rehearsal/prompts.ts";
 import { systemPrompt } from "./systemPrompt.ts";
 import { toolDefinitions } from "./toolDefinitions.ts";
 
-export interface ProjectionSettings extends Pick<
-  HarnessContext,
-  "model" | "tools" | "hands" | "date" | "instructions"
-> {
+interface ProjectionSettings extends Pick<HarnessContext, "model" | "tools" | "hands" | "date" | "instructions"> {
   /** Results of before this seq leave the request; 0: none. */
   readonly cleared_before_seq: number;
 }
@@ -145,11 +142,7 @@ class MessageWalk {
 }
 
 /** The messages of the conversation, without cache marks. */
-export function projectMessages(
-  events: readonly AnyEvent[],
-  model: string,
-  clearedBefore: number,
-): readonly RequestMessage[] {
+function projectMessages(events: readonly AnyEvent[], model: string, clearedBefore: number): readonly RequestMessage[] {
   const known = events.filter(isKnown);
   const summary = known.findLast(
     (event) => event.type === "agent.thread_context_compacted" && event.strategy === "summarise",
@@ -169,7 +162,7 @@ function summaryText(summary: string): string {
 }
 
 /** What stands in place of a result that left the request; the log keeps it. */
-export function clearedText(use: Pick<ToolUse, "name">, result: Pick<ToolResult, "id" | "output_bytes">): string {
+function clearedText(use: Pick<ToolUse, "name">, result: Pick<ToolResult, "id" | "output_bytes">): string {
   const size = result.output_bytes === undefined ? "" : `, ${result.output_bytes} bytes`;
   return `[Removed to save room: the output of this ${use.name} call${size}. It is kept in the session log as ${result.id}. Call the tool again if you need it.]`;
 }
@@ -189,17 +182,12 @@ function textContent(text: string): readonly JsonObject[] {
  * what this request reads. With the mark on the system prompt that is three of the four that the API allows.
  */
 function withCacheMarks(messages: readonly RequestMessage[]): readonly RequestMessage[] {
-  let marks = 2;
-  return messages
-    .toReversed()
-    .map((message) => {
-      const last = message.content.at(-1);
-      if (marks === 0 || message.role !== "user" || last === undefined) return message;
-      marks -= 1;
-      return {
-        ...message,
-        content: [...message.content.slice(0, -1), { ...last, cache_control: { type: "ephemeral" } }],
-      };
-    })
-    .toReversed();
+  const marked = new Set(messages.filter(({ role }) => role === "user").slice(-2));
+  return messages.map((message) => (marked.has(message) ? withMark(message) : message));
+}
+
+function withMark({ role, content }: RequestMessage): RequestMessage {
+  const last = content.at(-1);
+  if (last === undefined) return { role, content };
+  return { role, content: [...content.slice(0, -1), { ...last, cache_control: { type: "ephemeral" } }] };
 }

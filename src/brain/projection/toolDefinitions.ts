@@ -20,7 +20,7 @@ function definition(offers: readonly OfferedTool[], handCount: number): JsonObje
 }
 
 function withHand(schema: JsonObject, hands: readonly string[]): JsonObject {
-  const properties = isObject(schema["properties"]) ? (schema["properties"] as JsonObject) : {};
+  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
   const required = Array.isArray(schema["required"]) ? (schema["required"] as readonly Json[]) : [];
   const hand = { type: "string", enum: hands, description: "Which hand this call is for." };
   return { ...schema, properties: { [HAND_MEMBER]: hand, ...properties }, required: [HAND_MEMBER, ...required] };

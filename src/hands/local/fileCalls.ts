@@ -26,7 +26,7 @@ export interface ScriptResult {
 }
 
 export function readScript(input: Members): string {
-  const path = quote(String(input["file_path"]));
+  const path = quote(textOf(input, "file_path"));
   const [first, last] = rangeOf(input);
   const range = first === 1 && last === -1 ? "" : `sed -n '${first},${last === -1 ? "$" : last}p' | `;
   return `if [ -d ${path} ]; then ls -a -- ${path}; exit ${DIRECTORY}; fi
@@ -36,7 +36,7 @@ cat <${path} | ${range}head -c ${limits.readBytesMax}`;
 }
 
 export function renderRead(input: Members, { status, output }: ScriptResult): Rendered {
-  const path = String(input["file_path"]);
+  const path = textOf(input, "file_path");
   if (status === MISSING) return error(`There is no file ${path}.`);
   if (status === DIRECTORY) return error(`${path} is a directory. In it:\n${output.toString("utf8")}`);
   const newline = output.indexOf(10);
@@ -73,7 +73,7 @@ export type Planned =
 /** What `write` or `edit` makes of the file; `before` is null where there is none. */
 export function planChange(name: string, input: Members, path: string, before: Buffer | null): Planned {
   if (name === "write") {
-    const after = Buffer.from(String(input["content"]));
+    const after = Buffer.from(textOf(input, "content"));
     const verb = before === null ? "Created" : "Replaced the content of";
     return { ok: true, change: { path, before, after }, message: `${verb} ${path} (${after.length} bytes).` };
   }
@@ -86,7 +86,7 @@ function planEdit(input: Members, path: string, before: Buffer): Planned {
   if (!Buffer.from(text).equals(before)) {
     return { ok: false, text: `${path} is not valid UTF-8: edit it by a command.` };
   }
-  const [oldString, newString] = [String(input["old_string"]), String(input["new_string"])];
+  const [oldString, newString] = [textOf(input, "old_string"), textOf(input, "new_string")];
   if (oldString === newString) {
     return { ok: false, text: "old_string and new_string are the same: nothing would change." };
   }
@@ -130,7 +130,7 @@ printf '%s\\n' ${quote(message)}`;
 }
 
 export function renderChange(input: Members, { status, output }: ScriptResult): Rendered {
-  const path = String(input["file_path"]);
+  const path = textOf(input, "file_path");
   const text = output.toString("utf8").trim();
   if (status === 0) return { text, is_error: false };
   if (status === CHANGED) return error(`${path} has changed since it was read; nothing was written. Read it again.`);
@@ -140,7 +140,7 @@ export function renderChange(input: Members, { status, output }: ScriptResult): 
 const PRUNED = ".git node_modules".split(" ");
 
 export function globScript(input: Members): string {
-  const wanted = String(input["pattern"]);
+  const wanted = textOf(input, "pattern");
   const pruned = PRUNED.filter((name) => !wanted.includes(name)).map((name) => `-name ${name}`);
   const prune = pruned.length === 0 ? "" : `\\( ${pruned.join(" -o ")} \\) -prune -o `;
   const path = typeof input["path"] === "string" ? input["path"] : ".";
@@ -149,8 +149,8 @@ find . ${prune}\\( -type f -o -type l \\) -print | head -n 200000`;
 }
 
 export function renderGlob(input: Members, { status, output }: ScriptResult): Rendered {
-  if (status === MISSING) return error(`There is no directory ${String(input["path"])}.`);
-  const pattern = String(input["pattern"]).replace(/^\.\//, "");
+  if (status === MISSING) return error(`There is no directory ${textOf(input, "path")}.`);
+  const pattern = textOf(input, "pattern").replace(/^\.\//, "");
   const matches = picomatch(pattern, { dot: true });
   const names = output
     .toString("utf8")
@@ -163,7 +163,7 @@ export function renderGlob(input: Members, { status, output }: ScriptResult): Re
 }
 
 export function grepScript(input: Members): string {
-  const pattern = quote(String(input["pattern"]));
+  const pattern = quote(textOf(input, "pattern"));
   const path = quote(typeof input["path"] === "string" && input["path"] !== "" ? input["path"] : ".");
   const cut = `| cut -c 1-500 | head -n 5000; exit $s`;
   return `[ -e ${path} ] || exit ${MISSING}
@@ -175,9 +175,9 @@ exit $s`;
 }
 
 export function renderGrep(input: Members, { status, output }: ScriptResult): Rendered {
-  if (status === MISSING) return error(`There is no ${String(input["path"])}.`);
+  if (status === MISSING) return error(`There is no ${textOf(input, "path")}.`);
   const text = output.toString("utf8").trim();
-  if (status === 1 && text === "") return { text: `Nothing matches ${String(input["pattern"])}.`, is_error: false };
+  if (status === 1 && text === "") return { text: `Nothing matches ${textOf(input, "pattern")}.`, is_error: false };
   if (status > 1 && text === "") return error(`The search failed with exit status: ${status}`);
   if (status > 1) return error(text);
   return { text: capped(text.split("\n").map((line) => line.replace(/^\.\//, ""))), is_error: false };
@@ -187,6 +187,12 @@ function capped(rows: readonly string[]): string {
   const shown = rows.slice(0, limits.searchRowsMax).join("\n");
   const left = rows.length - limits.searchRowsMax;
   return left > 0 ? `${shown}\n[… ${left} more; narrow the search]` : shown;
+}
+
+/** A member that the schema makes a text; the empty one where it is absent. */
+function textOf(input: Members, member: string): string {
+  const value = input[member];
+  return typeof value === "string" ? value : "";
 }
 
 function error(text: string): Rendered {

@@ -179,7 +179,7 @@ export class LocalHand implements Hand {
 
   async #changeScript(call: Call, input: Members, context: CallContext): Promise<string | CallResult> {
     const { journal, startDirectory } = this.#ports;
-    const given = String(input["file_path"]);
+    const given = typeof input["file_path"] === "string" ? input["file_path"] : "";
     const path = await resolved(isAbsolute(given) ? given : join(startDirectory, given));
     const info = await stat(path).catch(() => null);
     if (info?.isDirectory() === true) return notRun(`${given} is a directory.`);
@@ -242,8 +242,8 @@ export class LocalHand implements Hand {
       };
       return { outcome, ...bounded(renderFile(call.name, membersOf(call.input), result)) };
     }
-    if (fate.status === 0) await this.#request("keep", call.id);
-    else if (outcome.kind === "exited") await this.#request("keep", call.id);
+    // Ended by a signal, it had no chance to leave its environment and directory.
+    if (outcome.kind === "exited") await this.#request("keep", call.id);
     return { outcome, text: bashText(output, outcome), is_error: fate.status !== 0 };
   }
 
@@ -329,7 +329,7 @@ export class LocalHand implements Hand {
 }
 
 function membersOf(input: Json): Members {
-  return isObject(input) ? (input as Members) : {};
+  return isObject(input) ? input : {};
 }
 
 function timeoutOf(input: Json): number {

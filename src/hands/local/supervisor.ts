@@ -45,7 +45,7 @@ export class Supervisor {
 
   private constructor(ports: SupervisorPorts) {
     const child = spawn("/bin/sh", ["-c", REPARENTED, ports.shell], {
-      env: ports.environment as NodeJS.ProcessEnv,
+      env: ports.environment,
       stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
       detached: true,
     });

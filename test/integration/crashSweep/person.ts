@@ -5,8 +5,8 @@ import type { ClientEvent } from "../../../src/core/events.ts";
 import type { EventId } from "../../../src/core/ids.ts";
 import type { AnyEvent, SessionState } from "../../../src/core/sessionState.ts";
 
-export const FIRST_MESSAGE = "Look around, count, and wait.";
-export const SECOND_MESSAGE = "Never mind the waiting. Finish.";
+const FIRST_MESSAGE = "Look around, count, and wait.";
+const SECOND_MESSAGE = "Never mind the waiting. Finish.";
 
 /** Created by the long command once it runs, so that the interrupt falls into the middle of it. */
 export const LONG_COMMAND_MARKER = "long-command-runs";

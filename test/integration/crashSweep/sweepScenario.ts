@@ -25,8 +25,9 @@ export const sweepScenario: Scenario = {
     {
       blocks: [
         "And now I wait.",
+        // The marker comes when the shell is certainly waiting for its child: a TERM just before leaves it waiting.
         bash(
-          `echo long >> ${COUNT_FILE}; echo waiting; touch ${LONG_COMMAND_MARKER}; sleep 600; echo never >> ${COUNT_FILE}`,
+          `echo long >> ${COUNT_FILE}; echo waiting; (sleep 0.4; touch ${LONG_COMMAND_MARKER}) & sleep 600; echo never >> ${COUNT_FILE}`,
         ),
       ],
     },

@@ -7,7 +7,7 @@ import { findChromium } from "../../../scripts/chromium.mjs";
 import { root } from "../../../scripts/pinnedNode.mjs";
 
 const patienceMs = 120_000;
-export const resultsFolder: string = path.join(root, "test-results");
+const resultsFolder: string = path.join(root, "test-results");
 
 const chromiumFlags = [
   "--no-sandbox",

@@ -8,7 +8,8 @@ import { appendFileSync } from "node:fs";
 export function skipUnless(context: Mocha.Context, met: boolean, reason: string): void {
   if (met) return;
   const file = process.env["MANY_HANDS_SKIPS"];
-  if (file !== undefined)
+  if (file !== undefined) {
     appendFileSync(file, `${JSON.stringify({ suite: context.test?.parent?.fullTitle() ?? "", reason })}\n`);
+  }
   context.skip();
 }
