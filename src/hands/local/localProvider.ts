@@ -8,8 +8,6 @@ import type { HandSpec } from "../../core/config.ts";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { HandProvider } from "../../core/hand.ts";
 import { messageOf } from "../../core/json.ts";
-import { LocalHand } from "./localHand.ts";
-import { Supervisor } from "./supervisor.ts";
 import { shellTools } from "./tools.ts";
 
 export interface LocalProviderPorts {
@@ -31,6 +29,10 @@ export function createLocalProvider({ clock, shell = "/bin/sh" }: LocalProviderP
       const journal = join(context.storagePath, "journal");
       try {
         await mkdir(journal, { recursive: true, mode: 0o700 });
+        const [{ LocalHand }, { Supervisor }] = await Promise.all([
+          import("./localHand.ts"),
+          import("./supervisor.ts"),
+        ]);
         const instance = await instanceOf(journal);
         const environment = environmentOf(process.env);
         const supervisor = await Supervisor.open({ shell, journal, startDirectory, environment });
