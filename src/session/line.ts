@@ -13,7 +13,7 @@ const SEAL_BYTES = CRC_KEY.length + 10;
 /** Bytes of a line besides its id, its type and its payload's members, at most. */
 export const ENVELOPE_BYTES = 110;
 /** The index keeps seqs in 32 bits. */
-export const SEQ_MAX = 2 ** 32 - 1;
+const SEQ_MAX = 2 ** 32 - 1;
 /** Damaged bytes are searched for whole lines from at most this many places that look like a line's beginning. */
 const STARTS_MAX = 200;
 
