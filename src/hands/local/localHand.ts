@@ -73,15 +73,19 @@ export class LocalHand implements Hand {
     return this.#guarded(async () => {
       const input = membersOf(call.input);
       if (call.name === "bash_output") return this.#follow(input);
-      const fate = await this.#look(call.id);
-      if (fate.kind !== "none") return this.#resultOf(call, fate, context);
+      if (call.name === "write" || call.name === "edit") {
+        // Its script is made from the file as it is now: for a call that ran before, that would be the file after it.
+        const fate = await this.#look(call.id);
+        if (fate.kind !== "none") return this.#resultOf(call, fate, context);
+      }
       const script = await this.#scriptFor(call, input, context);
       if (typeof script !== "string") return script;
       const answer = await this.#request("run", call.id, call.name === "bash" ? "b" : "s", script);
       if (answer.startsWith("fail")) {
         return notRun(`The hand's journal cannot be written: ${answer.slice(5)}. The call did not run.`);
       }
-      return this.#resultOf(call, { kind: "running" }, context);
+      const fate: Fate = answer === "ok" ? { kind: "running" } : await this.#look(call.id);
+      return this.#resultOf(call, fate, context);
     });
   }
 
@@ -243,7 +247,8 @@ export class LocalHand implements Hand {
       return { outcome, ...bounded(renderFile(call.name, membersOf(call.input), result)) };
     }
     // Ended by a signal, it had no chance to leave its environment and directory.
-    if (outcome.kind === "exited") await this.#request("keep", call.id);
+    // Nobody waits for it: the stream keeps the order of this and the next call.
+    if (outcome.kind === "exited") this.#request("keep", call.id).catch(() => {});
     return { outcome, text: bashText(output, outcome), is_error: fate.status !== 0 };
   }
 
