@@ -1,6 +1,6 @@
 /** Writing so that it is there after a crash: whole files in one step, and the log's own writes. */
 import { randomBytes } from "node:crypto";
-import { fdatasync, fdatasyncSync, write, writeSync } from "node:fs";
+import { fdatasync, fdatasyncSync, writeSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -48,45 +48,44 @@ const IN_PLACE_MS_MAX = 0.75;
 const WEIGHT = 1 / 16;
 const SAMPLE_MS_MAX = 50;
 
+/** Hands bytes to the system, in one call where it takes them in one. After a failure any part of them may be there. */
+export function writeWhole(fd: number, bytes: Uint8Array): void {
+  for (let from = 0; from < bytes.length;) from += writeSync(fd, bytes, from);
+}
+
+/** Time in flushes after which the event loop gets its turn, in milliseconds. */
+const TURN_MS_MAX = 5;
+
 /**
- * Appends and flushes to one file. On a quick disk without leaving the event loop, which halves the time of an append; as
- * soon as the disk takes longer, in the thread pool, so that the extension host does not stand still.
+ * Flushes one file. On a quick disk without leaving the event loop, which halves the time of an append; as soon as the
+ * disk takes longer, in the thread pool, so that the extension host does not stand still. Now and then in any case: who
+ * appends one event after the other would else keep everybody else waiting.
  */
 export class Flusher {
   #averageMs = 2 * IN_PLACE_MS_MAX;
+  /** Spent in flushes since the event loop had its last turn. */
+  #turnMs = 0;
 
-  /** Durable when it returns nothing, or when the promise resolves. What is written of it after a failure is unknown. */
-  write(fd: number, bytes: Buffer): void | Promise<void> {
+  /** What was written before is durable when it returns nothing, or when the promise resolves. */
+  flush(fd: number): void | Promise<void> {
     const start = performance.now();
-    if (this.#averageMs > IN_PLACE_MS_MAX) return this.#writeElsewhere(fd, bytes, start);
-    for (let from = 0; from < bytes.length;) from += writeSync(fd, bytes, from);
+    if (this.#averageMs > IN_PLACE_MS_MAX || this.#turnMs > TURN_MS_MAX) return this.#flushElsewhere(fd, start);
     fdatasyncSync(fd);
-    this.#learn(start);
+    const ms = this.#learn(start);
+    if (this.#turnMs === 0) setImmediate(() => (this.#turnMs = 0));
+    this.#turnMs += ms;
   }
 
-  async #writeElsewhere(fd: number, bytes: Buffer, start: number): Promise<void> {
-    await writeAll(fd, bytes);
+  async #flushElsewhere(fd: number, start: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
     });
     this.#learn(start);
   }
 
-  #learn(start: number): void {
-    const ms = Math.min(performance.now() - start, SAMPLE_MS_MAX);
-    this.#averageMs += (ms - this.#averageMs) * WEIGHT;
+  #learn(start: number): number {
+    const ms = performance.now() - start;
+    this.#averageMs += (Math.min(ms, SAMPLE_MS_MAX) - this.#averageMs) * WEIGHT;
+    return ms;
   }
-}
-
-function writeAll(fd: number, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const next = (from: number): void => {
-      write(fd, bytes, from, bytes.length - from, null, (error, written) => {
-        if (error !== null) reject(error);
-        else if (from + written < bytes.length) next(from + written);
-        else resolve();
-      });
-    };
-    next(0);
-  });
 }

@@ -116,7 +116,11 @@ export class LogView {
   take(event: AnyEvent, offset: number, bytes: number): boolean {
     const previous = this.#state.seq;
     if (!this.#index.add(event.seq, offset, bytes, event.id, event.type)) {
-      this.#addDamage(offset, bytes, `a second event with the number ${event.seq}, which is taken`);
+      this.#addDamage(
+        offset,
+        bytes,
+        `a second event ${event.seq}, such as a window leaves that had lost the lease; the first one counts`,
+      );
       return false;
     }
     if (event.seq < previous) this.#isOutOfOrder = true;

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
-import { Flusher } from "./durable.ts";
+import { Flusher, writeWhole } from "./durable.ts";
 import { encodeLine } from "./line.ts";
 import type { EncodedLine } from "./line.ts";
 import { LOG_NAME } from "./logView.ts";
@@ -144,17 +144,18 @@ export class LogWriter {
     const { view, mustHoldLease, settleTail } = this.#ports;
     const events = waiting.flatMap((one) => one.events);
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-      mustHoldLease();
       if (this.#failed !== null) this.#takeBackFailed();
-      if (fstatSync(this.#fd).size !== view.end) {
-        this.note(await settleTail());
-        mustHoldLease();
-      }
       const notes = this.#notes;
       const batch = this.#encode([...notes, ...events], tries > 0);
+      // Nothing comes between these looks and the write: only a process that is stopped just there writes out of its turn.
+      mustHoldLease();
+      if (fstatSync(this.#fd).size !== view.end) {
+        this.note(await settleTail());
+        continue;
+      }
       if (batch.fresh.length === 0) return batch;
-      const written = this.#write(batch);
-      if (written !== undefined) await written;
+      const flushed = this.#write(batch.bytes);
+      if (flushed !== undefined) await flushed;
       if (this.#accept(batch)) {
         this.#notes = this.#notes.filter((note) => !notes.includes(note));
         return batch;
@@ -188,8 +189,7 @@ export class LogWriter {
     return { bytes: lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines), fresh, stored };
   }
 
-  #write(batch: Batch): void | Promise<void> {
-    const { bytes } = batch;
+  #write(bytes: Buffer): void | Promise<void> {
     const failed = (thrown: unknown): never => {
       this.#failed = bytes;
       try {
@@ -197,10 +197,11 @@ export class LogWriter {
       } catch {
         // The next append tries again before it writes.
       }
-      throw storageError(thrown, this.#ports.folder);
+      throw thrown;
     };
     try {
-      return this.#flusher.write(this.#fd, bytes)?.catch(failed);
+      writeWhole(this.#fd, bytes);
+      return this.#flusher.flush(this.#fd)?.catch(failed);
     } catch (thrown) {
       return failed(thrown);
     }

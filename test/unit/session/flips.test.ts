@@ -66,24 +66,21 @@ describe("a log with a flipped byte", function () {
   it(`opens after ${FLIPS} random flips, loses no event whose bytes are intact, and reports the damage`, async () => {
     const next = random(20_261_121);
     let reported = 0;
-    let torn = 0;
     for (let flip = 0; flip < FLIPS; flip += 1) {
       const position = Math.floor(next() * sample.bytes.length);
       const value = ((sample.bytes[position] ?? 0) + 1 + Math.floor(next() * 255)) % 256;
-      // The very last newline: a reader cannot tell it from a line that is being written.
-      if (position === sample.bytes.length - 1) torn += 1;
       if (await check(position, value, flip % 2 === 0, flip % 25 === 0)) reported += 1;
     }
-    assert.equal(reported, FLIPS - torn);
-    console.log(
-      `      ${FLIPS} flips: 0 intact events lost, damage reported in ${reported}, torn last line in ${torn}`,
-    );
+    assert.equal(reported, FLIPS);
+    console.log(`      ${FLIPS} flips: 0 intact events lost, damage reported in ${reported}`);
   });
 
   it("gives every other event whatever a newline or a whole line's beginning became", async () => {
     const positions = sample.lines.flatMap(({ start, end }) => [start, end]);
     for (const position of positions) {
-      for (const value of [0, 13, 32, 34, 123, 125, 255]) await check(position, value, false, true);
+      for (const value of [0, 13, 32, 34, 123, 125, 255]) {
+        if (sample.bytes[position] !== value) await check(position, value, false, true);
+      }
     }
   });
 
