@@ -8,7 +8,7 @@ import type { BlobRef } from "../core/events.ts";
 import type { BlobWriter } from "../core/sessionLog.ts";
 import { syncFolder, temporaryBeside } from "./durable.ts";
 import { readFully } from "./readLines.ts";
-import { blobMissing, isMissing, readError, storageError } from "./storageErrors.ts";
+import { blobMissing, isMissing, readError, storageError, systemCode } from "./storageErrors.ts";
 
 const HASH = /^[0-9a-f]{64}$/;
 const READ_BYTES = 256 * 1024;
@@ -39,8 +39,7 @@ export class BlobFolder {
 
   async create(): Promise<BlobWriter> {
     try {
-      const made = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      if (made !== undefined) await syncFolder(dirname(this.#folder));
+      await this.#make();
       const path = temporaryBeside(join(this.#folder, "new"));
       return blobWriter(await open(path, "wx", 0o600), path, this.#folder);
     } catch (thrown) {
@@ -76,6 +75,15 @@ export class BlobFolder {
       const path = join(this.#folder, name);
       const found = await stat(path).catch(() => null);
       if (found !== null && Date.now() - found.mtimeMs > ABANDONED_MS) await rm(path, { force: true }).catch(() => {});
+    }
+  }
+
+  async #make(): Promise<void> {
+    try {
+      await mkdir(this.#folder, { mode: 0o700 });
+      await syncFolder(dirname(this.#folder));
+    } catch (thrown) {
+      if (systemCode(thrown) !== "EEXIST") throw thrown;
     }
   }
 

@@ -121,7 +121,7 @@ class FileStore implements SessionStore {
     const folder = this.#folder(id);
     const beside = join(root, `.new-${id}-${randomBytes(4).toString("hex")}`);
     try {
-      const made = await mkdir(beside, { recursive: true, mode: 0o700 });
+      const isFirst = await makeFolder(beside, root);
       if (payload !== null) await new BlobFolder(join(beside, "blobs")).put(payload);
       const file = await open(join(beside, LOG_NAME), "wx", 0o600);
       try {
@@ -134,7 +134,7 @@ class FileStore implements SessionStore {
       // Renaming replaces an empty folder where there is one; a session is never empty.
       await rename(beside, folder);
       await syncFolder(root);
-      if (made !== beside) await syncFolder(dirname(root));
+      if (isFirst) await syncFolder(dirname(root));
     } catch (thrown) {
       await rm(beside, { recursive: true, force: true }).catch(() => {});
       if (["ENOTEMPTY", "EEXIST", "EPERM"].includes(systemCode(thrown)) && (await exists(folder))) {
@@ -209,4 +209,17 @@ function listingOf(id: SessionId, { state, damage, count }: LogView): SessionLis
 
 async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null)) !== null;
+}
+
+/** True when `root` had to be made as well. Not by `recursive` at once: that hides why a folder cannot be made. */
+async function makeFolder(folder: string, root: string): Promise<boolean> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    return false;
+  } catch (thrown) {
+    if (!isMissing(thrown)) throw thrown;
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { mode: 0o700 });
+    return true;
+  }
 }

@@ -24,7 +24,7 @@ describe("a log with a flipped byte", function () {
   let sample: SampleLog;
 
   before(async () => {
-    ({ folder: root, remove } = await scratchFolder());
+    ({ folder: root, remove } = await scratchFolder({ isInMemory: true }));
     sample = await makeSampleLog(path.join(root, "sample"));
   });
 

@@ -1,4 +1,5 @@
 /** What the tests of the session store share: folders on a real disk, a clock to turn by hand, logs to look at as bytes. */
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../../../src/core/clock.ts";
@@ -14,10 +15,16 @@ const SCRATCH = path.join(import.meta.dirname, "..", "..", "..", "test-results")
 
 export const ids = createIds(systemClock);
 
+/** Where a computer has a folder in memory: for thousands of small logs of which none has to outlive anything. */
+const IN_MEMORY = "/dev/shm";
+
 /** A new folder, and how to remove it. */
-export async function scratchFolder(): Promise<{ readonly folder: string; readonly remove: () => Promise<void> }> {
+export async function scratchFolder(
+  options: { readonly isInMemory?: boolean } = {},
+): Promise<{ readonly folder: string; readonly remove: () => Promise<void> }> {
   await mkdir(SCRATCH, { recursive: true });
-  const folder = await mkdtemp(path.join(SCRATCH, "session-"));
+  const parent = options.isInMemory === true && existsSync(IN_MEMORY) ? IN_MEMORY : SCRATCH;
+  const folder = await mkdtemp(path.join(parent, "many-hands-session-"));
   return { folder, remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }) };
 }
 

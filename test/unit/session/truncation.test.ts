@@ -13,7 +13,7 @@ describe("a log that was cut off", function () {
   let sample: SampleLog;
 
   before(async () => {
-    ({ folder: root, remove } = await scratchFolder());
+    ({ folder: root, remove } = await scratchFolder({ isInMemory: true }));
     sample = await makeSampleLog(path.join(root, "sample"));
   });
 
