@@ -58,8 +58,8 @@ class FileStore implements SessionStore {
   async create(id: SessionId, first: NewEvent<"session.created">): Promise<SessionLog> {
     const prepared = prepareEvent(first, this.#options.ids);
     const time = new Date(this.#options.clock.now()).toISOString();
-    const { bytes } = encodeLine(1, prepared.id, prepared.type, time, prepared.members);
-    await this.#place(id, bytes, prepared.payload?.bytes ?? null);
+    const line = encodeLine(1, prepared.id, prepared.type, time, prepared.members);
+    await this.#place(id, line, prepared.payload?.bytes ?? null);
     const log = await this.open(id);
     const acquired = await log.acquire();
     if (acquired.kind === "held") return log;

@@ -17,22 +17,57 @@ const SEQ_MAX = 2 ** 32 - 1;
 /** Damaged bytes are searched for whole lines from at most this many places that look like a line's beginning. */
 const STARTS_MAX = 200;
 
-export interface EncodedLine {
-  /** With its newline. */
-  readonly bytes: Buffer;
-  readonly event: AnyEvent;
+const BUFFER_BYTES = 64 * 1024;
+/** A buffer that grew larger than this is not kept for the next lines. */
+const BUFFER_BYTES_KEPT = 4 * 1024 * 1024;
+
+/** Lines on their way to the disk, one behind the other in one piece of memory that is used again. */
+export class LineBuffer {
+  #bytes = Buffer.allocUnsafe(BUFFER_BYTES);
+  #length = 0;
+
+  /** What was added since it was cleared; valid until it is cleared. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    if (this.#bytes.length > BUFFER_BYTES_KEPT) this.#bytes = Buffer.allocUnsafe(BUFFER_BYTES);
+    this.#length = 0;
+  }
+
+  addNewline(): void {
+    this.#bytes[this.#length] = NEWLINE;
+    this.#length += 1;
+  }
+
+  /** Adds a line with its newline; gives its length without. `members`: the payload as JSON without its braces. */
+  add(seq: number, id: EventId, type: string, time: string, members: string): number {
+    const comma = members === "" ? "" : ",";
+    const head = `{"seq":${seq},"id":"${id}","type":"${type}","processed_at":"${time}"${comma}${members}`;
+    this.#makeRoom(head.length);
+    const start = this.#length;
+    const split = start + this.#bytes.write(head, start);
+    const crc = crc32(this.#bytes.subarray(start, split)).toString(16).padStart(8, "0");
+    this.#length = split + this.#bytes.write(`,"crc":"${crc}"}\n`, split, "latin1");
+    return this.#length - start - 1;
+  }
+
+  /** For a line whose text has `chars` characters before its checksum. */
+  #makeRoom(chars: number): void {
+    const needed = this.#length + chars * 3 + SEAL_BYTES + 2;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(needed * 2);
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
 }
 
-/** `members`: the payload as JSON without its braces; may be empty. The event is what reading the line will give. */
-export function encodeLine(seq: number, id: EventId, type: string, time: string, members: string): EncodedLine {
-  const comma = members === "" ? "" : ",";
-  const head = `{"seq":${seq},"id":"${id}","type":"${type}","processed_at":"${time}"${comma}${members}`;
-  const headBytes = Buffer.byteLength(head);
-  const bytes = Buffer.allocUnsafe(headBytes + SEAL_BYTES + 1);
-  bytes.write(head);
-  const crc = crc32(bytes.subarray(0, headBytes)).toString(16).padStart(8, "0");
-  bytes.write(`,"crc":"${crc}"}\n`, headBytes, "latin1");
-  return { bytes, event: JSON.parse(`${head}}`) as AnyEvent };
+/** One line by itself, with its newline. */
+export function encodeLine(seq: number, id: EventId, type: string, time: string, members: string): Buffer {
+  const buffer = new LineBuffer();
+  buffer.add(seq, id, type, time, members);
+  return Buffer.from(buffer.bytes);
 }
 
 /** The event in `bytes` (a line without its newline), or null unless they are exactly what was written. */

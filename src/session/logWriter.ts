@@ -4,10 +4,10 @@ import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
 import { Flusher, writeWhole } from "./durable.ts";
-import { encodeLine } from "./line.ts";
-import type { EncodedLine } from "./line.ts";
+import { LineBuffer } from "./line.ts";
 import { LOG_NAME } from "./logView.ts";
 import type { LogView } from "./logView.ts";
+import { storedEvent } from "./newEvent.ts";
 import type { PreparedEvent } from "./newEvent.ts";
 import { storageError } from "./storageErrors.ts";
 import { takeBack } from "./tail.ts";
@@ -38,9 +38,8 @@ interface Waiting {
 }
 
 interface Batch {
-  /** All lines, in one piece. */
-  readonly bytes: Buffer;
-  readonly fresh: readonly EncodedLine[];
+  /** New events with the lengths of their lines, in the order in which these are in `#lines`. */
+  readonly fresh: readonly { readonly event: AnyEvent; readonly bytes: number }[];
   readonly stored: ReadonlyMap<string, AnyEvent>;
 }
 
@@ -49,6 +48,7 @@ export class LogWriter {
   readonly #path: string;
   readonly #fd: number;
   readonly #flusher = new Flusher();
+  readonly #lines = new LineBuffer();
   #queue: Waiting[] = [];
   #running: Promise<void> | null = null;
   #refusal: Error | null = null;
@@ -154,9 +154,10 @@ export class LogWriter {
         continue;
       }
       if (batch.fresh.length === 0) return batch;
-      const flushed = this.#write(batch.bytes);
+      const { bytes } = this.#lines;
+      const flushed = this.#write(bytes);
       if (flushed !== undefined) await flushed;
-      if (this.#accept(batch)) {
+      if (this.#accept(batch, bytes.length)) {
         this.#notes = this.#notes.filter((note) => !notes.includes(note));
         return batch;
       }
@@ -170,9 +171,12 @@ export class LogWriter {
     const { view, clock } = this.#ports;
     const time = new Date(clock.now()).toISOString();
     const stored = new Map<string, AnyEvent>();
-    const fresh: EncodedLine[] = [];
+    const fresh: Batch["fresh"][number][] = [];
+    this.#lines.clear();
+    if (this.#needsNewline) this.#lines.addNewline();
     let { seq } = view.state;
-    for (const { id, isNamed, type, members } of events) {
+    for (const one of events) {
+      const { id, isNamed, type, members } = one;
       if (stored.has(id)) continue;
       const known = isNamed || isRetry ? view.find(id) : null;
       if (known !== null) {
@@ -180,18 +184,16 @@ export class LogWriter {
         continue;
       }
       seq += 1;
-      const line = encodeLine(seq, id, type, time, members);
-      fresh.push(line);
-      stored.set(id, line.event);
+      const event = storedEvent(seq, time, one);
+      fresh.push({ event, bytes: this.#lines.add(seq, id, type, time, members) });
+      stored.set(id, event);
     }
-    const lines = fresh.map(({ bytes }) => bytes);
-    if (this.#needsNewline) lines.unshift(Buffer.from("\n"));
-    return { bytes: lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines), fresh, stored };
+    return { fresh, stored };
   }
 
   #write(bytes: Buffer): void | Promise<void> {
     const failed = (thrown: unknown): never => {
-      this.#failed = bytes;
+      this.#failed = Buffer.from(bytes);
       try {
         this.#takeBackFailed();
       } catch {
@@ -208,15 +210,15 @@ export class LogWriter {
   }
 
   /** Takes the events into the view, unless the bytes stand elsewhere than they should. */
-  #accept(batch: Batch): boolean {
+  #accept(batch: Batch, written: number): boolean {
     const { view, onEvents } = this.#ports;
-    const end = view.end + batch.bytes.length;
+    const end = view.end + written;
     if (fstatSync(this.#fd).size !== end) return false;
     let offset = view.end + (this.#needsNewline ? 1 : 0);
     this.#needsNewline = false;
     for (const { event, bytes } of batch.fresh) {
-      view.take(event, offset, bytes.length - 1);
-      offset += bytes.length;
+      view.take(event, offset, bytes);
+      offset += bytes + 1;
     }
     view.advance(end);
     onEvents(batch.fresh.map(({ event }) => event));

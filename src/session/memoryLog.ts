@@ -9,7 +9,7 @@ import type { BlobWriter, Damage, LeaseHolder, SessionLog, Slice } from "../core
 import { EMPTY_STATE, foldSession } from "../core/sessionState.ts";
 import type { AnyEvent, SessionState } from "../core/sessionState.ts";
 import { decodeLine, encodeLine } from "./line.ts";
-import { prepareEvent } from "./newEvent.ts";
+import { prepareEvent, storedEvent } from "./newEvent.ts";
 import type { PreparedEvent } from "./newEvent.ts";
 import { newerFormat, withPayloads } from "./reading.ts";
 import { blobMissing, closed, notHeld, readOnly, storageError } from "./storageErrors.ts";
@@ -193,12 +193,13 @@ export class MemoryLog implements SessionLog {
     const { lines, ids, blobs } = this.#session;
     const time = new Date(this.#ports.clock.now()).toISOString();
     const fresh: AnyEvent[] = [];
-    for (const { id, type, members, payload } of prepared) {
+    for (const one of prepared) {
+      const { id, type, members, payload } = one;
       if (ids.has(id)) continue;
       if (payload !== null) blobs.set(payload.ref.sha256, payload.bytes);
-      const { bytes, event } = encodeLine(lines.length + 1, id, type, time, members);
-      ids.set(id, lines.push(bytes) - 1);
-      fresh.push(event);
+      const seq = lines.length + 1;
+      ids.set(id, lines.push(encodeLine(seq, id, type, time, members)) - 1);
+      fresh.push(storedEvent(seq, time, one));
     }
     if (this.#ports.crashesAt("after", events)) throw closed();
     // Other windows hear of it a moment later, as they do through a disk.

@@ -8,6 +8,8 @@ import type { EventId, Ids } from "../core/ids.ts";
 import { isObject, messageOf } from "../core/json.ts";
 import type { JsonObject } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
+import type { AnyEvent } from "../core/sessionState.ts";
+import { copyOf } from "./jsonCopy.ts";
 import { ENVELOPE_BYTES } from "./line.ts";
 import { previewOf } from "./preview.ts";
 
@@ -17,7 +19,8 @@ export interface PreparedEvent {
   /** The id came from outside, so the event may be in the log already. */
   readonly isNamed: boolean;
   readonly type: EventType;
-  /** The payload of the line as JSON without its braces. */
+  /** The payload of the line, and the same as JSON without its braces. */
+  readonly content: JsonObject;
   readonly members: string;
   /** The whole payload, where the line has a preview: to be durable before the line is. */
   readonly payload: { readonly ref: BlobRef; readonly bytes: Uint8Array } | null;
@@ -40,12 +43,12 @@ export function prepareEvent(event: NewEvent, ids: Ids): PreparedEvent {
   const named = { id: eventId, isNamed: id !== undefined, type };
   const room = limits.logLineBytesMax - ENVELOPE_BYTES - eventId.length - type.length;
   if (json.length <= room / 3 || Buffer.byteLength(json) <= room) {
-    return { ...named, members: json.slice(1, -1), payload: null };
+    return { ...named, content: copyOf(payload, json), members: json.slice(1, -1), payload: null };
   }
   return { ...named, ...apart(type, json, room) };
 }
 
-function apart(type: EventType, json: string, room: number): Pick<PreparedEvent, "members" | "payload"> {
+function apart(type: EventType, json: string, room: number): Pick<PreparedEvent, "content" | "members" | "payload"> {
   const bytes = Buffer.from(json);
   const ref: BlobRef = { sha256: createHash("sha256").update(bytes).digest("hex"), bytes: bytes.length };
   const payload_ref = JSON.stringify(ref);
@@ -54,7 +57,12 @@ function apart(type: EventType, json: string, room: number): Pick<PreparedEvent,
   if (Buffer.byteLength(members) > limits.logLineBytesHardMax - ENVELOPE_BYTES * 3) {
     throw invalid(`what a session's state needs of it is longer than ${limits.logLineBytesHardMax} bytes`);
   }
-  return { members, payload: { ref, bytes } };
+  return { content: { ...preview, payload_ref: { ...ref } }, members, payload: { ref, bytes } };
+}
+
+/** The event as reading its line will give it. */
+export function storedEvent(seq: number, time: string, { id, type, content }: PreparedEvent): AnyEvent {
+  return { seq, id, type, processed_at: time, ...content };
 }
 
 function serialise(payload: object): string {

@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import type { NewEvent } from "../../../src/core/events.ts";
 import type { EventId } from "../../../src/core/ids.ts";
 import { limits } from "../../../src/core/limits.ts";
+import { copyOf } from "../../../src/session/jsonCopy.ts";
 import { decodeLine, encodeLine, findLines } from "../../../src/session/line.ts";
 import { prepareEvent } from "../../../src/session/newEvent.ts";
 import { ids } from "./support.ts";
@@ -22,17 +23,20 @@ const anyLine = fc
 describe("a line of the log", () => {
   it("gives back any payload", () => {
     fc.assert(
-      fc.property(anyLine, ({ bytes, event }) => {
-        assert.equal(bytes.indexOf(10), bytes.length - 1);
-        assert.deepEqual(decodeLine(bytes.subarray(0, -1)), event);
+      fc.property(payload, (members) => {
+        const line = encodeLine(7, "sevt_a" as EventId, "user.message", TIME, JSON.stringify(members).slice(1, -1));
+        assert.equal(line.indexOf(10), line.length - 1);
+        const read = JSON.parse(JSON.stringify(members)) as object;
+        const event = { seq: 7, id: "sevt_a", type: "user.message", processed_at: TIME, ...read };
+        assert.deepEqual(decodeLine(line.subarray(0, -1)), event);
       }),
     );
   });
 
   it("has its members in the order and the checksum in the place that the format says", () => {
-    const { bytes } = encodeLine(7, "sevt_a" as EventId, "user.interrupt", TIME, "");
+    const line = encodeLine(7, "sevt_a" as EventId, "user.interrupt", TIME, "");
     assert.equal(
-      bytes.toString(),
+      line.toString(),
       `{"seq":7,"id":"sevt_a","type":"user.interrupt","processed_at":"${TIME}","crc":"9ce55163"}\n`,
     );
   });
@@ -44,10 +48,10 @@ describe("a line of the log", () => {
     );
     fc.assert(
       fc.property(fc.array(fc.tuple(junk, anyLine), { maxLength: 6 }), junk, (parts, last) => {
-        const bytes = Buffer.concat([...parts.flatMap(([before, line]) => [before, line.bytes.subarray(0, -1)]), last]);
+        const bytes = Buffer.concat([...parts.flatMap(([before, line]) => [before, line.subarray(0, -1)]), last]);
         assert.deepEqual(
           findLines(bytes).map(({ event }) => event),
-          parts.map(([, line]) => line.event),
+          parts.map(([, line]) => decodeLine(line.subarray(0, -1))),
         );
       }),
     );
@@ -59,8 +63,8 @@ describe("a line of the log", () => {
       [1.5, "a", "b"],
       [2 ** 32, "a", "b"],
     ] as const) {
-      const { bytes } = encodeLine(seq, id as EventId, type, TIME, "");
-      assert.equal(decodeLine(bytes.subarray(0, -1)), null);
+      const line = encodeLine(seq, id as EventId, type, TIME, "");
+      assert.equal(decodeLine(line.subarray(0, -1)), null);
     }
     assert.equal(decodeLine(Buffer.alloc(0)), null);
     assert.equal(decodeLine(Buffer.from(',"crc":"00000000"}')), null);
@@ -93,9 +97,9 @@ describe("the preview of a long event", () => {
         };
         const { members, payload: whole } = prepareEvent(event as NewEvent, ids);
         const line = encodeLine(1, ids.eventId(), event.type, TIME, members);
-        assert.ok(line.bytes.length <= limits.logLineBytesMax + 1);
+        assert.ok(line.length <= limits.logLineBytesMax + 1);
         const { input: given, type: _type, ...rest } = event;
-        const stored = line.event as unknown as Record<string, unknown>;
+        const stored = decodeLine(line.subarray(0, -1)) as unknown as Record<string, unknown>;
         for (const [name, value] of Object.entries(rest)) assert.deepEqual(stored[name], value);
         assert.equal(whole === null, stored["payload_ref"] === undefined);
         if (whole === null) assert.deepEqual(stored["input"], JSON.parse(JSON.stringify(given)));
@@ -116,5 +120,36 @@ describe("the preview of a long event", () => {
     const { content } = JSON.parse(`{${members}}`) as { content: [{ text: string }] };
     assert.ok(content[0].text.isWellFormed());
     assert.ok(text.startsWith(content[0].text));
+  });
+});
+
+describe("the copy of a payload", () => {
+  it("is what JSON would give back, whatever the payload is", () => {
+    const other = fc.oneof(
+      fc.double(),
+      fc.constantFrom(undefined, -0, new Date(0), Array(2), { toJSON: () => "own" }, new Map(), Object("boxed")),
+    );
+    const anything = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        fc.jsonValue(),
+        other,
+        fc.array(tie("value")),
+        fc.dictionary(fc.string(), tie("value")),
+      ),
+    })).value;
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), anything), (value) => {
+        const json = JSON.stringify(value);
+        assert.deepEqual(copyOf(value, json), JSON.parse(json));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("is there for payloads that are nested very deep", () => {
+    const depth = 3_000;
+    const json = `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    assert.equal(JSON.stringify(copyOf(JSON.parse(json) as Record<string, unknown>, json)), json);
   });
 });

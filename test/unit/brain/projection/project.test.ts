@@ -1,6 +1,6 @@
 /** From events to requests: always valid by the strict server's rules, and stable in what was there before. */
 import { strict as assert } from "node:assert";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { project } from "../../../../src/brain/projection/project.ts";
 import type { Json } from "../../../../src/core/json.ts";
 import type { AnyEvent } from "../../../../src/core/sessionState.ts";
