@@ -67,7 +67,7 @@ export async function askAt(url: string, options: AskOptions = {}): Promise<Aske
   const port = createAnthropicModel({
     fetch: keys.fetchFor(url, model.fetch),
     baseUrl: url,
-    redact: redactor.redact,
+    redact: (text) => redactor.redact(text),
     ...model,
     ...(model.fetch === undefined ? {} : { fetch: keys.fetchFor(url, model.fetch) }),
   });

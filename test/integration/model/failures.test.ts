@@ -10,7 +10,7 @@ import { askAt, askOnce } from "./askServer.ts";
 
 function failed(outcome: ModelOutcome): ModelError {
   assert.equal(outcome.kind, "failed", JSON.stringify(outcome));
-  return (outcome as Extract<ModelOutcome, { kind: "failed" }>).error;
+  return outcome.error;
 }
 
 interface Expected extends Partial<Omit<ModelError, "message">> {

@@ -19,7 +19,7 @@ const blocks: readonly ScenarioBlock[] = [
 
 function completed(outcome: ModelOutcome): Extract<ModelOutcome, { kind: "completed" }> {
   assert.equal(outcome.kind, "completed", JSON.stringify(outcome));
-  return outcome as Extract<ModelOutcome, { kind: "completed" }>;
+  return outcome;
 }
 
 function textOf(deltas: readonly ModelDelta[], member: "text" | "thinking" | "partial_json", index: number): string {

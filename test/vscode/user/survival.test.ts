@@ -90,11 +90,12 @@ describe("a session in the real VS Code", function () {
     const second = await browser.newPage({ viewport: { width: 1300, height: 900 } });
     await openWorkbench(second, server.url);
     await runCommand(second, "Many Hands: Show Sessions");
-    await second
-      .getByRole("treeitem", { name: /Run the first one/ })
-      .first()
-      .waitFor({ timeout: 60_000 })
-      .finally(async () => void (await screenshot(second, "second-window")));
+    try {
+      const row = second.getByRole("treeitem", { name: /Run the first one/ }).first();
+      await row.waitFor({ timeout: 60_000 });
+    } finally {
+      await screenshot(second, "second-window");
+    }
     await second.close();
   });
 });

@@ -51,7 +51,8 @@ function history(
     const is_error = step === "failed";
     const uses: string[] = [];
     if (step !== "silent") add("agent.message", { model_request_start_id, content: [{ type: "text", text: "reply" }] });
-    for (let call = 0; step === "turn" && call < calls; call += 1) {
+    const made = step === "turn" ? calls : 0;
+    for (let call = 0; call < made; call += 1) {
       const block_id = `toolu_${events.length}`;
       uses.push(add("agent.tool_use", { model_request_start_id, name: "bash", input: { command: "x" }, block_id }));
     }
