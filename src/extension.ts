@@ -26,6 +26,7 @@ import { openSampleWorkspace } from "./vscode/sampleWorkspace.ts";
 import { createSecretStore } from "./vscode/secrets.ts";
 import { SessionDocuments } from "./vscode/sessionDocuments.ts";
 import { SessionPanels } from "./vscode/sessionPanels.ts";
+import { sessionsFolder } from "./vscode/sessionsFolder.ts";
 import { SessionsTree } from "./vscode/sessionsTree.ts";
 import { readSettings } from "./vscode/settings.ts";
 import { createStatusBar } from "./vscode/statusBar.ts";
@@ -41,7 +42,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<ManyHa
   const report = reportTo(output, redact);
   const keys = createModelKeys({ secrets: createSecretStore(context.secrets), redactor });
   const models = createModels({ choice: readSettings, fetchFor: (baseUrl) => keys.fetchFor(baseUrl), redact });
-  const sessions = vscode.Uri.joinPath(context.storageUri ?? context.globalStorageUri, "sessions");
+  const sessions = vscode.Uri.file(sessionsFolder((context.storageUri ?? context.globalStorageUri).fsPath));
   const local = createService(sessions, models, report);
   local.registerHandProvider("local", createLocalProvider({ clock: systemClock }));
   service = local;
@@ -111,6 +112,7 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): void
   const panels = new SessionPanels({
     service: local,
     extensionUri: context.extensionUri,
+    memory: context.workspaceState,
     isRehearsal,
     modelOf: (model) => models.idOf(model),
     openDiff: (session, call) => documents.openDiff(session, call),

@@ -6,6 +6,7 @@ import type { FromPage, ToPage } from "../core/pageProtocol.ts";
 import type { SessionService } from "../core/service.ts";
 import { parseFromPage } from "./fromPage.ts";
 import { LiveParts } from "./liveParts.ts";
+import { OrphanedPages } from "./orphanedPages.ts";
 import { pageHtml } from "./pageHtml.ts";
 import { describeSession } from "./sessionText.ts";
 
@@ -20,6 +21,8 @@ export interface SessionPanelsPorts {
   readonly modelOf: (session: string | null) => string;
   readonly openDiff: (sessionId: string, toolUseId: string) => Promise<void>;
   readonly openOutput: (sessionId: string, toolUseId: string) => Promise<void>;
+  /** What outlives the extension host, for this workspace. */
+  readonly memory: vscode.Memento;
   readonly report: (what: string, thrown?: unknown) => void;
 }
 
@@ -27,6 +30,7 @@ export class SessionPanels implements vscode.Disposable, vscode.WebviewPanelSeri
   readonly #ports: SessionPanelsPorts;
   readonly #panels = new Map<string, SessionPanel>();
   readonly #live: LiveParts;
+  readonly #orphans: OrphanedPages;
   readonly #disposables: vscode.Disposable[];
 
   constructor(ports: SessionPanelsPorts) {
@@ -36,7 +40,15 @@ export class SessionPanels implements vscode.Disposable, vscode.WebviewPanelSeri
     const infoChanged = (id: string | null): void => {
       for (const [session, panel] of this.#panels) if (id === null || id === session) panel.infoChanged();
     };
+    this.#orphans = new OrphanedPages({
+      viewType: VIEW_TYPE,
+      memory: ports.memory,
+      hasVisible: (column) => [...this.#panels.values()].some((panel) => panel.isVisible && panel.column === column),
+      isOpen: (id) => this.#panels.has(id),
+      reopen: (id, viewColumn, focus) => this.#create(id, { viewColumn, preserveFocus: !focus }, focus),
+    });
     this.#disposables = [
+      this.#orphans,
       vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this),
       service.onDidAppendEvent(({ session_id, event }) => this.#panels.get(session_id)?.appended(event)),
       service.onDidStream(({ session_id, event }) => this.#panels.get(session_id)?.streamed(event)),
@@ -62,8 +74,7 @@ export class SessionPanels implements vscode.Disposable, vscode.WebviewPanelSeri
     const existing = this.#panels.get(sessionId);
     if (existing !== undefined) return existing.reveal();
     const column = vscode.window.activeTextEditor === undefined ? vscode.ViewColumn.Active : vscode.ViewColumn.Beside;
-    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, "Session", { viewColumn: column });
-    this.#adopt(sessionId, panel, true);
+    this.#create(sessionId, { viewColumn: column, preserveFocus: false }, true);
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
@@ -83,13 +94,22 @@ export class SessionPanels implements vscode.Disposable, vscode.WebviewPanelSeri
     this.#panels.get(sessionId)?.close();
   }
 
+  #create(sessionId: string, where: Parameters<typeof vscode.window.createWebviewPanel>[2], focus: boolean): void {
+    this.#adopt(sessionId, vscode.window.createWebviewPanel(VIEW_TYPE, "Session", where), focus);
+  }
+
   #adopt(sessionId: string, panel: vscode.WebviewPanel, focus: boolean): void {
     this.#panels.get(sessionId)?.close();
-    const adopted = new SessionPanel(sessionId, panel, this.#ports, this.#live, focus);
+    const adopted = new SessionPanel(sessionId, panel, this.#ports, this.#live, {
+      focus,
+      onTitle: (title) => this.#orphans.remember(sessionId, title),
+    });
     this.#panels.set(sessionId, adopted);
     panel.onDidDispose(() => {
       adopted.release();
-      if (this.#panels.get(sessionId) === adopted) this.#panels.delete(sessionId);
+      if (this.#panels.get(sessionId) !== adopted) return;
+      this.#panels.delete(sessionId);
+      this.#orphans.forget(sessionId);
     });
   }
 }
@@ -100,18 +120,26 @@ class SessionPanel {
   readonly #ports: SessionPanelsPorts;
   readonly #live: LiveParts;
   readonly #listening: vscode.Disposable;
+  readonly #onTitle: (title: string) => void;
   #isReady = false;
   #wantsFocus: boolean;
   #pending: ToPage[] = [];
   #timer: NodeJS.Timeout | null = null;
   #infoIsStale = false;
 
-  constructor(id: string, panel: vscode.WebviewPanel, ports: SessionPanelsPorts, live: LiveParts, focus: boolean) {
+  constructor(
+    id: string,
+    panel: vscode.WebviewPanel,
+    ports: SessionPanelsPorts,
+    live: LiveParts,
+    { focus, onTitle }: { readonly focus: boolean; readonly onTitle: (title: string) => void },
+  ) {
     this.#id = id;
     this.#panel = panel;
     this.#ports = ports;
     this.#live = live;
     this.#wantsFocus = focus;
+    this.#onTitle = onTitle;
     panel.iconPath = vscode.Uri.joinPath(ports.extensionUri, "media", "icon.svg");
     panel.webview.options = {
       enableScripts: true,
@@ -127,6 +155,10 @@ class SessionPanel {
 
   get isVisible(): boolean {
     return this.#panel.visible;
+  }
+
+  get column(): vscode.ViewColumn | undefined {
+    return this.#panel.viewColumn;
   }
 
   reveal(): void {
@@ -206,6 +238,7 @@ class SessionPanel {
     const info = await this.#ports.service.getSession(this.#id);
     const { label, status } = describeSession(info, Date.now());
     this.#panel.title = status === "" || status === "new" ? label : `${label} (${status})`;
+    this.#onTitle(this.#panel.title);
     const rehearsal = this.#ports.isRehearsal();
     return { info, rehearsal, model: this.#ports.modelOf(info.state.model), trusted: vscode.workspace.isTrusted };
   }

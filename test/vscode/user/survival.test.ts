@@ -22,6 +22,8 @@ const scenario: Scenario = {
     { blocks: ["The first is over."] },
     { blocks: ["Second.", call] },
     { blocks: ["The second is over."] },
+    { blocks: ["Third.", call] },
+    { blocks: ["The third is over."] },
   ],
 };
 
@@ -82,20 +84,41 @@ describe("a session in the real VS Code", function () {
     assert.equal(textOf(results(lines)[1]!), expected);
     assert.equal(runs(), "run\nrun\n");
     assert.deepEqual(model.problems, []);
-    await page.waitForTimeout(1_000);
+    // The page of the host that died is replaced by a living one.
+    const living = await sessionPage(page);
+    await living.getByText("The second is over.").first().waitFor({ timeout: 30_000 });
     await screenshot(page, "after-kill");
   });
 
-  it("lists the session in a second window on the same folder", async () => {
+  it("shows the session live in a second window, which takes it over while its command runs", async () => {
+    const frame = await sessionPage(page);
+    await say(frame, "Run the third one.");
+    await frame.getByText("Third.").first().waitFor({ timeout: 60_000 });
+    await logShows(server.userDataDir, (log) => log.filter(({ type }) => type === "hand.call_started").length === 3);
     const second = await browser.newPage({ viewport: { width: 1300, height: 900 } });
     await openWorkbench(second, server.url);
     await runCommand(second, "Many Hands: Show Sessions");
+    const row = second.getByRole("treeitem", { name: /Run the first one/ }).first();
     try {
-      const row = second.getByRole("treeitem", { name: /Run the first one/ }).first();
       await row.waitFor({ timeout: 60_000 });
     } finally {
-      await screenshot(second, "second-window");
+      await screenshot(second, "second-window-list");
     }
+    await row.click();
+    const viewer = await sessionPage(second);
+    await viewer.getByText(/Another window runs this session/).waitFor({ timeout: 60_000 });
+    await viewer.getByText("line 3").last().waitFor({ timeout: 60_000 });
+    await screenshot(second, "second-window-reads");
+    await viewer.getByRole("button", { name: "Take over" }).click();
+    await frame.getByText(/Another window runs this session/).waitFor({ timeout: 60_000 });
+    await screenshot(page, "first-window-after-takeover");
+    const lines = await logShows(server.userDataDir, (log) => results(log).length === 3 && isIdle(log), 120_000);
+    assert.equal(textOf(results(lines)[2]!), expected);
+    assert.equal(runs(), "run\nrun\nrun\n");
+    assert.equal(lines.filter(({ type }) => type === "session.lease_taken").length, 1);
+    await viewer.getByText("The third is over.").first().waitFor({ timeout: 60_000 });
+    await screenshot(second, "second-window-goes-on");
+    assert.deepEqual(model.problems, []);
     await second.close();
   });
 });
