@@ -1,4 +1,4 @@
-// Bundles the extension (ESM, split so that what is not needed at activation loads later) and the page of a session into dist/.
+// Bundles the extension (a small entry; the rest split so that what is not needed at once loads later) and the page of a session into dist/.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,7 +6,7 @@ import { continueOnPinnedNode, root } from "./pinnedNode.mjs";
 
 const dist = path.join(root, "dist");
 const entryBytesMax = 150_000;
-/** Packages that must not load at activation: each costs more than the whole activation may. */
+/** Packages that must not load at every start: each costs more than the whole start may. */
 const lazyPackages = ["@anthropic-ai/sdk", "ssh2", "dockerode"];
 
 const requireForCommonJs = [
@@ -30,10 +30,13 @@ function shared(development) {
   };
 }
 
-/** Everything that the entry loads before it has asked for anything: itself and what it imports statically. */
-export function staticClosure(metafile, entry) {
+/** The entry, which activation waits for, and what it loads in the moment after. */
+const startEntries = ["dist/extension.cjs", "dist/composition.js"];
+
+/** Everything that every start loads, used or not: the entries and what they import statically. */
+export function loadedAtStart(metafile) {
   const seen = new Set();
-  const queue = [entry];
+  const queue = [...startEntries];
   for (const file of queue) {
     if (seen.has(file)) continue;
     seen.add(file);
@@ -49,13 +52,13 @@ function packageOf(input) {
 }
 
 /** What is wrong with the entry's weight, as sentences; empty where nothing is. */
-export function entryFaults(metafile, entry = "dist/extension.js") {
-  const closure = staticClosure(metafile, entry);
+function entryFaults(metafile) {
+  const closure = loadedAtStart(metafile);
   const bytes = closure.reduce((sum, file) => sum + metafile.outputs[file].bytes, 0);
   const inputs = closure.flatMap((file) => Object.keys(metafile.outputs[file].inputs));
   const early = lazyPackages.filter((name) => inputs.some((input) => packageOf(input) === name));
-  const faults = early.map((name) => `${name} is loaded at activation; import it where it is first used`);
-  if (bytes > entryBytesMax) faults.push(`the entry loads ${bytes} bytes at activation, the limit is ${entryBytesMax}`);
+  const faults = early.map((name) => `${name} is loaded at every start; import it where it is first used`);
+  if (bytes > entryBytesMax) faults.push(`a start loads ${bytes} bytes, the limit is ${entryBytesMax}`);
   return faults;
 }
 
@@ -94,15 +97,35 @@ function writeOutputs(outputs) {
 }
 
 /**
- * Builds into dist/ and resolves to `{ extension, page }`, esbuild's metafiles. Throws where the sources do not bundle
+ * The entry is CommonJS, which the extension host loads in one go; a module would be read and linked in steps, each behind
+ * what other extensions do at that time. It is kept apart from the rest, which it loads as a module of its own.
+ */
+const compositionApart = {
+  name: "composition apart",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/composition\.ts$/ }, () => ({ path: "./composition.js", external: true })),
+};
+
+/**
+ * Builds into dist/ and resolves to `{ extension, page }` as esbuild's metafiles. Throws where the sources do not bundle
  * or the entry is too heavy. With `development` the code is readable and has source maps.
  */
 export async function build({ development = false, sizes = false } = {}) {
   const esbuild = await import("esbuild");
-  const [extension, page] = await Promise.all([
+  const [entry, composition, page] = await Promise.all([
     esbuild.build({
       ...shared(development),
       entryPoints: ["src/extension.ts"],
+      outExtension: { ".js": ".cjs" },
+      format: "cjs",
+      platform: "node",
+      target: "node24",
+      external: ["vscode"],
+      plugins: [compositionApart],
+    }),
+    esbuild.build({
+      ...shared(development),
+      entryPoints: ["src/composition.ts"],
       format: "esm",
       splitting: true,
       platform: "node",
@@ -119,19 +142,20 @@ export async function build({ development = false, sizes = false } = {}) {
       target: "es2024",
     }),
   ]);
-  const licences = Buffer.from(thirdPartyLicences([extension.metafile, page.metafile]));
+  const extension = { outputs: { ...entry.metafile.outputs, ...composition.metafile.outputs } };
+  const licences = Buffer.from(thirdPartyLicences([extension, page.metafile]));
   const notice = { path: path.join(dist, "THIRD-PARTY-LICENSES.txt"), contents: licences };
-  writeOutputs([...extension.outputFiles, ...page.outputFiles, notice]);
-  if (sizes) printSizes({ ...extension.metafile.outputs, ...page.metafile.outputs }, extension.metafile);
-  const faults = development ? [] : entryFaults(extension.metafile);
+  writeOutputs([...entry.outputFiles, ...composition.outputFiles, ...page.outputFiles, notice]);
+  if (sizes) printSizes({ ...extension.outputs, ...page.metafile.outputs }, extension);
+  const faults = development ? [] : entryFaults(extension);
   if (faults.length > 0) throw new Error(faults.join("\n"));
-  return { extension: extension.metafile, page: page.metafile };
+  return { extension, page: page.metafile };
 }
 
 function printSizes(outputs, extensionMetafile) {
-  const early = new Set(staticClosure(extensionMetafile, "dist/extension.js"));
+  const early = new Set(loadedAtStart(extensionMetafile));
   for (const [file, { bytes }] of Object.entries(outputs).toSorted((a, b) => b[1].bytes - a[1].bytes)) {
-    const when = early.has(file) ? "at activation" : file.startsWith("dist/webview/") ? "in the page" : "when needed";
+    const when = early.has(file) ? "at start" : file.startsWith("dist/webview/") ? "in the page" : "when needed";
     process.stdout.write(`${(bytes / 1000).toFixed(1).padStart(9)} kB  ${file}  (${when})\n`);
   }
 }

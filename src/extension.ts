@@ -1,212 +1,95 @@
-/** The composition root: the only file that knows every room. What activation does not need is loaded when it is used. */
-import { hostname } from "node:os";
+/**
+ * Activation: what VS Code must find as soon as it is over. What stands behind it is loaded in the moment after, so that
+ * no window and no other extension waits for it.
+ */
 import * as vscode from "vscode";
 import { API_VERSION } from "./api.ts";
-import type { ManyHandsApi } from "./api.ts";
-import { createModels } from "./brain/models.ts";
-import type { Models } from "./brain/models.ts";
-import type { HandSpec } from "./core/config.ts";
-import { DEFAULT_BASE_URL, parseModelEndpoint } from "./core/modelEndpoint.ts";
-import { createLocalProvider } from "./hands/local/localProvider.ts";
-import { LocalSessionService } from "./orchestrator/localSessionService.ts";
-import type { OrchestratorPorts } from "./orchestrator/ports.ts";
-import { systemClock } from "./orchestrator/systemClock.ts";
-import { createFileStore } from "./session/fileStore.ts";
-import { createIds } from "./session/ids.ts";
-import { createModelKeys, keyInEnvironment, parseModelKey } from "./vault/modelKey.ts";
-import type { ModelKeys } from "./vault/modelKey.ts";
-import { createRedactor } from "./vault/redactor.ts";
-import { AgentTerminals } from "./vscode/agentTerminal.ts";
-import { removeApiKey, setApiKey } from "./vscode/apiKeyCommands.ts";
-import type { ApiKeyPorts } from "./vscode/apiKeyCommands.ts";
-import { describeCall } from "./vscode/callText.ts";
-import { registerCommands } from "./vscode/commands.ts";
-import { createNotifications } from "./vscode/notifications.ts";
-import { openSampleWorkspace } from "./vscode/sampleWorkspace.ts";
-import { createSecretStore } from "./vscode/secrets.ts";
-import { SessionDocuments } from "./vscode/sessionDocuments.ts";
-import { SessionPanels } from "./vscode/sessionPanels.ts";
-import { sessionsFolder } from "./vscode/sessionsFolder.ts";
-import { SessionsTree } from "./vscode/sessionsTree.ts";
-import { readSettings } from "./vscode/settings.ts";
-import { createStatusBar } from "./vscode/statusBar.ts";
+import type { Disposable, Listen, ManyHandsApi, SessionService } from "./api.ts";
+import type { Running } from "./composition.ts";
+import { messageOf } from "./core/json.ts";
+import { PAGE_VIEW_TYPE } from "./vscode/pageViewType.ts";
 
-type Report = OrchestratorPorts["report"];
+const PREFIX = "manyHands.";
 
-let service: LocalSessionService | null = null;
+let running: Promise<Running> | null = null;
 
-export async function activate(context: vscode.ExtensionContext): Promise<ManyHandsApi> {
-  const output = vscode.window.createOutputChannel("Many Hands", { log: true });
-  const redactor = createRedactor();
-  const redact = (text: string): string => redactor.redact(text);
-  const report = reportTo(output, redact);
-  const keys = createModelKeys({ secrets: createSecretStore(context.secrets), redactor });
-  const models = createModels({ choice: readSettings, fetchFor: (baseUrl) => keys.fetchFor(baseUrl), redact });
-  const sessions = vscode.Uri.file(sessionsFolder((context.storageUri ?? context.globalStorageUri).fsPath));
-  const local = createService(sessions, models, report);
-  local.registerHandProvider("local", createLocalProvider({ clock: systemClock }));
-  service = local;
-  context.subscriptions.push(output, keys, models);
-  registerViews(context, { local, models, keys, sessions, report, output });
-  // Waking reads logs: it must not hold up the window.
-  local.start().catch((thrown: unknown) => report("the sessions could not be woken", thrown));
-  return apiOf(local);
-}
-
-/** The host gives five seconds: leases are given back and streams let go of; commands live on. */
-export async function deactivate(): Promise<void> {
-  await service?.close();
-  service = null;
-}
-
-function reportTo(output: vscode.LogOutputChannel, redact: (text: string) => string): Report {
-  return (what, thrown) => {
-    if (thrown === undefined) return output.info(redact(what));
-    const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
-    output.warn(redact(`${what}: ${detail}`));
+export function activate(context: vscode.ExtensionContext): ManyHandsApi {
+  // Not before VS Code has noted that this is over.
+  const loaded = new Promise((resolve) => setTimeout(resolve, 0))
+    .then(() => import("./composition.ts"))
+    .then(({ compose }) => compose(context));
+  loaded.catch((thrown: unknown) => vscode.window.showErrorMessage(`Many Hands could not start: ${messageOf(thrown)}`));
+  running = loaded;
+  const pages: vscode.WebviewPanelSerializer = {
+    deserializeWebviewPanel: async (panel, state) => (await loaded).pages.deserializeWebviewPanel(panel, state),
   };
-}
-
-function createService(sessions: vscode.Uri, models: Models, report: Report): LocalSessionService {
-  const clock = systemClock;
-  const ids = createIds(clock);
-  const owner = `VS Code on ${hostname()}, process ${process.pid}`;
-  return new LocalSessionService({
-    store: createFileStore({ root: sessions.fsPath, clock, ids, owner, onError: report }),
-    clock,
-    ids,
-    loadHarness: async () => (await import("./brain/harness/defaultHarness.ts")).defaultHarness,
-    loadModel: () => models.load(),
-    settings: async (model) => {
-      const { instructions, permissions } = readSettings();
-      const policy = (tool: Parameters<Awaited<ReturnType<OrchestratorPorts["settings"]>>["policy"]>[0]) =>
-        permissions[tool.name] ?? tool.permission;
-      return { model: await models.settings(model), instructions, policy };
-    },
-    defaultHands,
-    random: Math.random,
-    trusted: () => vscode.workspace.isTrusted,
-    report,
-  });
-}
-
-/** One local hand in the workspace folder; none where there is no folder on a disk. */
-function defaultHands(): readonly HandSpec[] {
-  const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
-  return folder === undefined ? [] : [{ name: "local", kind: "local", options: { cwd: folder.uri.fsPath } }];
-}
-
-interface ViewParts {
-  readonly local: LocalSessionService;
-  readonly models: Models;
-  readonly keys: ModelKeys;
-  readonly sessions: vscode.Uri;
-  readonly report: Report;
-  readonly output: vscode.LogOutputChannel;
-}
-
-function registerViews(context: vscode.ExtensionContext, parts: ViewParts): void {
-  const { local, models, keys, sessions, report, output } = parts;
-  const isRehearsal = (): boolean => readSettings().provider === "rehearsal";
-  const documents = new SessionDocuments(local);
-  const panels = new SessionPanels({
-    service: local,
-    extensionUri: context.extensionUri,
-    memory: context.workspaceState,
-    isRehearsal,
-    modelOf: (model) => models.idOf(model),
-    openDiff: (session, call) => documents.openDiff(session, call),
-    openOutput: (session, call) => documents.openOutput(session, call),
-    report,
-  });
-  const tree = new SessionsTree(local);
-  const terminals = new AgentTerminals(local);
-  const showKeyState = keyState(keys);
-  const apiKey = apiKeyPorts(keys, showKeyState);
   context.subscriptions.push(
-    documents,
-    panels,
-    tree,
-    terminals,
-    createStatusBar(local, isRehearsal),
-    createNotifications({
-      service: local,
-      isVisible: (session) => panels.isVisible(session),
-      isOn: () => readSettings().notifications,
-      open: (session) => panels.open(session),
-      describeCall: (session, call) => describeCall(local, session, call),
-      report,
-    }),
-    registerCommands({
-      service: local,
-      panels,
-      tree,
-      terminals,
-      sessionFolder: (id) => vscode.Uri.joinPath(sessions, id),
-      setApiKey: () => setApiKey(apiKey),
-      removeApiKey: () => removeApiKey(apiKey),
-      tryRehearsal,
-      openSample: () => openSampleWorkspace(context.extensionUri, context.globalStorageUri),
-      showLog: () => output.show(),
-    }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => void local.refresh()),
-    vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration("manyHands.model")) showKeyState();
+    vscode.window.registerWebviewPanelSerializer(PAGE_VIEW_TYPE, pages),
+    ...commandsOf(context, loaded),
+  );
+  return apiOf(loaded.then(({ service }) => service));
+}
+
+/** The host gives five seconds. */
+export async function deactivate(): Promise<void> {
+  await (await running)?.close();
+  running = null;
+}
+
+/** Each command of the manifest. */
+function commandsOf(context: vscode.ExtensionContext, loaded: Promise<Running>): readonly vscode.Disposable[] {
+  const manifest = context.extension.packageJSON as { contributes: { commands: readonly { command: string }[] } };
+  return manifest.contributes.commands.map(({ command }) =>
+    vscode.commands.registerCommand(command, async (...args: unknown[]) => {
+      try {
+        const { commands } = await loaded;
+        const run = commands[command.slice(PREFIX.length)];
+        if (run === undefined) throw new Error(`Nothing stands behind the command ${command}.`);
+        return await run(...args);
+      } catch (thrown) {
+        void vscode.window.showErrorMessage(messageOf(thrown));
+        return undefined;
+      }
     }),
   );
-  showKeyState();
 }
 
-/** Tells the welcome view whether a key has to be asked for. */
-function keyState(keys: ModelKeys): () => void {
-  const show = async (): Promise<void> => {
-    const { provider, baseUrl } = readSettings();
-    const isMissing = provider === "anthropic" && (await keys.isMissing(baseUrl).catch(() => false));
-    await vscode.commands.executeCommand("setContext", "manyHands.keyMissing", isMissing);
+function apiOf(loaded: Promise<SessionService>): ManyHandsApi {
+  /** Registers at once or as soon as it is loaded: before anything that is asked for later. */
+  const register = (how: (service: SessionService) => Disposable): Disposable => {
+    let registered: Disposable | null = null;
+    let isDisposed = false;
+    const onLoaded = (service: SessionService): void => {
+      if (!isDisposed) registered = how(service);
+    };
+    // That it could not be loaded has been said.
+    const registering = loaded.then(onLoaded, () => {});
+    registering.catch((thrown: unknown) => vscode.window.showErrorMessage(messageOf(thrown)));
+    return {
+      dispose: () => {
+        isDisposed = true;
+        registered?.dispose();
+      },
+    };
   };
-  return () => void show();
-}
-
-function apiKeyPorts(keys: ModelKeys, onChanged: () => void): ApiKeyPorts {
-  const baseUrl = (): string => readSettings().baseUrl;
-  return {
-    store: (key) => keys.set(baseUrl(), key),
-    remove: () => keys.clear(baseUrl()),
-    problemOf: (key) => {
-      const parsed = parseModelKey(key);
-      return parsed.ok ? null : parsed.message;
-    },
-    inEnvironment: () => keyInEnvironment(process.env),
-    address: () => {
-      const parsed = parseModelEndpoint(baseUrl());
-      return parsed.ok ? parsed.endpoint.origin : DEFAULT_BASE_URL;
-    },
-    onChanged,
+  const listen = <T>(to: (service: SessionService) => Listen<T>): Listen<T> => {
+    return (listener) => register((service) => to(service)(listener));
   };
-}
-
-async function tryRehearsal(): Promise<void> {
-  const settings = vscode.workspace.getConfiguration("manyHands");
-  await settings.update("model.provider", "rehearsal", vscode.ConfigurationTarget.Global);
-  await vscode.commands.executeCommand("manyHands.newSession");
-}
-
-function apiOf(local: LocalSessionService): ManyHandsApi {
   return {
     version: API_VERSION,
-    createSession: (options) => local.createSession(options),
-    listSessions: () => local.listSessions(),
-    getSession: (id) => local.getSession(id),
-    getEvents: (id, slice) => local.getEvents(id, slice),
-    emitEvent: (id, event) => local.emitEvent(id, event),
-    wake: (id) => local.wake(id),
-    updateSession: (id, change) => local.updateSession(id, change),
-    deleteSession: (id) => local.deleteSession(id),
-    takeOver: (id) => local.takeOver(id),
-    readBlob: (id, ref, range) => local.readBlob(id, ref, range),
-    registerHandProvider: (kind, provider) => local.registerHandProvider(kind, provider),
-    onDidAppendEvent: local.onDidAppendEvent,
-    onDidStream: local.onDidStream,
-    onDidChangeSessions: local.onDidChangeSessions,
+    createSession: async (options) => (await loaded).createSession(options),
+    listSessions: async () => (await loaded).listSessions(),
+    getSession: async (id) => (await loaded).getSession(id),
+    getEvents: async (id, slice) => (await loaded).getEvents(id, slice),
+    emitEvent: async (id, event) => (await loaded).emitEvent(id, event),
+    wake: async (id) => (await loaded).wake(id),
+    updateSession: async (id, change) => (await loaded).updateSession(id, change),
+    deleteSession: async (id) => (await loaded).deleteSession(id),
+    takeOver: async (id) => (await loaded).takeOver(id),
+    readBlob: async (id, ref, range) => (await loaded).readBlob(id, ref, range),
+    registerHandProvider: (kind, provider) => register((service) => service.registerHandProvider(kind, provider)),
+    onDidAppendEvent: listen((service) => service.onDidAppendEvent),
+    onDidStream: listen((service) => service.onDidStream),
+    onDidChangeSessions: listen((service) => service.onDidChangeSessions),
   };
 }

@@ -1,7 +1,6 @@
-/** The commands under `manyHands.`. */
+/** What the commands under `manyHands.` do. */
 import * as vscode from "vscode";
 import type { EventId } from "../core/ids.ts";
-import { messageOf } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
 import type { SessionInfo, SessionService } from "../core/service.ts";
 import type { AgentTerminals } from "./agentTerminal.ts";
@@ -23,8 +22,11 @@ export interface CommandPorts {
   readonly showLog: () => void;
 }
 
-export function registerCommands(ports: CommandPorts): vscode.Disposable {
-  const commands: Readonly<Record<string, (...args: unknown[]) => unknown>> = {
+export type Commands = Readonly<Record<string, (...args: unknown[]) => unknown>>;
+
+/** By name, without the prefix. The manifest has the same ones; who runs them shows what they throw. */
+export function createCommands(ports: CommandPorts): Commands {
+  return {
     newSession: () => newSession(ports),
     openSession: (target) => withSession(ports, target, (info) => ports.panels.open(info.id)),
     showSessions: () => showSessions(ports),
@@ -51,18 +53,6 @@ export function registerCommands(ports: CommandPorts): vscode.Disposable {
     openSampleWorkspace: () => ports.openSample(),
     showOutput: () => ports.showLog(),
   };
-  return vscode.Disposable.from(
-    ...Object.entries(commands).map(([name, run]) =>
-      vscode.commands.registerCommand(`manyHands.${name}`, async (...args: unknown[]) => {
-        try {
-          return await run(...args);
-        } catch (thrown) {
-          void vscode.window.showErrorMessage(messageOf(thrown));
-          return undefined;
-        }
-      }),
-    ),
-  );
 }
 
 async function newSession({ service, panels }: CommandPorts): Promise<string> {

@@ -8,9 +8,9 @@ import { parseFromPage } from "./fromPage.ts";
 import { LiveParts } from "./liveParts.ts";
 import { OrphanedPages } from "./orphanedPages.ts";
 import { pageHtml } from "./pageHtml.ts";
+import { PAGE_VIEW_TYPE } from "./pageViewType.ts";
 import { describeSession } from "./sessionText.ts";
 
-const VIEW_TYPE = "manyHands.session";
 /** Streamed parts that come within this time go to the page together, in milliseconds. */
 const FRAME_MS = 30;
 
@@ -41,7 +41,7 @@ export class SessionPanels implements vscode.Disposable, vscode.WebviewPanelSeri
       for (const [session, panel] of this.#panels) if (id === null || id === session) panel.infoChanged();
     };
     this.#orphans = new OrphanedPages({
-      viewType: VIEW_TYPE,
+      viewType: PAGE_VIEW_TYPE,
       memory: ports.memory,
       hasVisible: (column) => [...this.#panels.values()].some((panel) => panel.isVisible && panel.column === column),
       isOpen: (id) => this.#panels.has(id),
@@ -49,7 +49,6 @@ export class SessionPanels implements vscode.Disposable, vscode.WebviewPanelSeri
     });
     this.#disposables = [
       this.#orphans,
-      vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this),
       service.onDidAppendEvent(({ session_id, event }) => this.#panels.get(session_id)?.appended(event)),
       service.onDidStream(({ session_id, event }) => this.#panels.get(session_id)?.streamed(event)),
       service.onDidChangeSessions(({ id }) => infoChanged(id)),
@@ -95,7 +94,7 @@ export class SessionPanels implements vscode.Disposable, vscode.WebviewPanelSeri
   }
 
   #create(sessionId: string, where: Parameters<typeof vscode.window.createWebviewPanel>[2], focus: boolean): void {
-    this.#adopt(sessionId, vscode.window.createWebviewPanel(VIEW_TYPE, "Session", where), focus);
+    this.#adopt(sessionId, vscode.window.createWebviewPanel(PAGE_VIEW_TYPE, "Session", where), focus);
   }
 
   #adopt(sessionId: string, panel: vscode.WebviewPanel, focus: boolean): void {

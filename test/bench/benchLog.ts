@@ -46,7 +46,9 @@ export const created: NewEvent<"session.created"> = {
 
 /** An answer of the model with `chars` of text. */
 export function answer(start: EventId, chars: number): NewEvent<"agent.message"> {
-  const text = "The quick brown fox jumps over the lazy dog. ".repeat(Math.ceil(chars / 45)).slice(0, chars);
+  const repeated = "The quick brown fox jumps over the lazy dog. ".repeat(Math.ceil(chars / 45)).slice(0, chars);
+  // In one piece: to join the parts of a text is its author's time too.
+  const text = Buffer.from(repeated).toString();
   return { type: "agent.message", id: ids.eventId(), model_request_start_id: start, content: [{ type: "text", text }] };
 }
 

@@ -11,8 +11,9 @@ describe("the folder of the sessions", () => {
 
   before(() => {
     storages = mkdtempSync(join(tmpdir(), "many-hands-storage-"));
-    for (const id of ["5f0e", "5f0e-1", "-1a2b", "lone-1"])
+    for (const id of ["5f0e", "5f0e-1", "-1a2b", "lone-1"]) {
       mkdirSync(join(storages, id, extension), { recursive: true });
+    }
   });
 
   after(() => rmSync(storages, { recursive: true, force: true }));

@@ -1,0 +1,193 @@
+/** The composition root: the only file that knows every room. The model, the harness and the hands are loaded when used. */
+import { hostname } from "node:os";
+import * as vscode from "vscode";
+import { createModels } from "./brain/models.ts";
+import type { Models } from "./brain/models.ts";
+import type { HandSpec } from "./core/config.ts";
+import type { SessionService } from "./core/service.ts";
+import { DEFAULT_BASE_URL, parseModelEndpoint } from "./core/modelEndpoint.ts";
+import { createLocalProvider } from "./hands/local/localProvider.ts";
+import { LocalSessionService } from "./orchestrator/localSessionService.ts";
+import type { OrchestratorPorts } from "./orchestrator/ports.ts";
+import { systemClock } from "./orchestrator/systemClock.ts";
+import { createFileStore } from "./session/fileStore.ts";
+import { createIds } from "./session/ids.ts";
+import { createModelKeys, keyInEnvironment, parseModelKey } from "./vault/modelKey.ts";
+import type { ModelKeys } from "./vault/modelKey.ts";
+import { createRedactor } from "./vault/redactor.ts";
+import { AgentTerminals } from "./vscode/agentTerminal.ts";
+import { removeApiKey, setApiKey } from "./vscode/apiKeyCommands.ts";
+import type { ApiKeyPorts } from "./vscode/apiKeyCommands.ts";
+import { describeCall } from "./vscode/callText.ts";
+import { createCommands } from "./vscode/commands.ts";
+import type { Commands } from "./vscode/commands.ts";
+import { createNotifications } from "./vscode/notifications.ts";
+import { openSampleWorkspace } from "./vscode/sampleWorkspace.ts";
+import { createSecretStore } from "./vscode/secrets.ts";
+import { SessionDocuments } from "./vscode/sessionDocuments.ts";
+import { SessionPanels } from "./vscode/sessionPanels.ts";
+import { sessionsFolder } from "./vscode/sessionsFolder.ts";
+import { SessionsTree } from "./vscode/sessionsTree.ts";
+import { readSettings } from "./vscode/settings.ts";
+import { createStatusBar } from "./vscode/statusBar.ts";
+
+type Report = OrchestratorPorts["report"];
+
+/** The extension once it runs. */
+export interface Running {
+  readonly service: SessionService;
+  /** What stands behind the commands of the manifest, by their names without `manyHands.`. */
+  readonly commands: Commands;
+  readonly pages: vscode.WebviewPanelSerializer;
+  /** Gives leases back and lets go of streams; commands of the agent live on. */
+  close(): Promise<void>;
+}
+
+export function compose(context: vscode.ExtensionContext): Running {
+  const output = vscode.window.createOutputChannel("Many Hands", { log: true });
+  const redactor = createRedactor();
+  const redact = (text: string): string => redactor.redact(text);
+  const report = reportTo(output, redact);
+  const keys = createModelKeys({ secrets: createSecretStore(context.secrets), redactor });
+  const models = createModels({ choice: readSettings, fetchFor: (baseUrl) => keys.fetchFor(baseUrl), redact });
+  const sessions = vscode.Uri.file(sessionsFolder((context.storageUri ?? context.globalStorageUri).fsPath));
+  const local = createService(sessions, models, report);
+  local.registerHandProvider("local", createLocalProvider({ clock: systemClock }));
+  context.subscriptions.push(output, keys, models);
+  const views = registerViews(context, { local, models, keys, sessions, report, output });
+  local.start().catch((thrown: unknown) => report("the sessions could not be woken", thrown));
+  return { service: local, ...views, close: () => local.close() };
+}
+
+function reportTo(output: vscode.LogOutputChannel, redact: (text: string) => string): Report {
+  return (what, thrown) => {
+    if (thrown === undefined) return output.info(redact(what));
+    const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+    output.warn(redact(`${what}: ${detail}`));
+  };
+}
+
+function createService(sessions: vscode.Uri, models: Models, report: Report): LocalSessionService {
+  const clock = systemClock;
+  const ids = createIds(clock);
+  const owner = `VS Code on ${hostname()}, process ${process.pid}`;
+  return new LocalSessionService({
+    store: createFileStore({ root: sessions.fsPath, clock, ids, owner, onError: report }),
+    clock,
+    ids,
+    loadHarness: async () => (await import("./brain/harness/defaultHarness.ts")).defaultHarness,
+    loadModel: () => models.load(),
+    settings: async (model) => {
+      const { instructions, permissions } = readSettings();
+      const policy = (tool: Parameters<Awaited<ReturnType<OrchestratorPorts["settings"]>>["policy"]>[0]) =>
+        permissions[tool.name] ?? tool.permission;
+      return { model: await models.settings(model), instructions, policy };
+    },
+    defaultHands,
+    random: Math.random,
+    trusted: () => vscode.workspace.isTrusted,
+    report,
+  });
+}
+
+/** One local hand in the workspace folder; none where there is no folder on a disk. */
+function defaultHands(): readonly HandSpec[] {
+  const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
+  return folder === undefined ? [] : [{ name: "local", kind: "local", options: { cwd: folder.uri.fsPath } }];
+}
+
+interface ViewParts {
+  readonly local: LocalSessionService;
+  readonly models: Models;
+  readonly keys: ModelKeys;
+  readonly sessions: vscode.Uri;
+  readonly report: Report;
+  readonly output: vscode.LogOutputChannel;
+}
+
+function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick<Running, "commands" | "pages"> {
+  const { local, models, keys, sessions, report, output } = parts;
+  const isRehearsal = (): boolean => readSettings().provider === "rehearsal";
+  const documents = new SessionDocuments(local);
+  const panels = new SessionPanels({
+    service: local,
+    extensionUri: context.extensionUri,
+    memory: context.workspaceState,
+    isRehearsal,
+    modelOf: (model) => models.idOf(model),
+    openDiff: (session, call) => documents.openDiff(session, call),
+    openOutput: (session, call) => documents.openOutput(session, call),
+    report,
+  });
+  const tree = new SessionsTree(local);
+  const terminals = new AgentTerminals(local);
+  const showKeyState = keyState(keys);
+  const apiKey = apiKeyPorts(keys, showKeyState);
+  context.subscriptions.push(
+    documents,
+    panels,
+    tree,
+    terminals,
+    createStatusBar(local, isRehearsal),
+    createNotifications({
+      service: local,
+      isVisible: (session) => panels.isVisible(session),
+      isOn: () => readSettings().notifications,
+      open: (session) => panels.open(session),
+      describeCall: (session, call) => describeCall(local, session, call),
+      report,
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void local.refresh()),
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration("manyHands.model")) showKeyState();
+    }),
+  );
+  showKeyState();
+  const commands = createCommands({
+    service: local,
+    panels,
+    tree,
+    terminals,
+    sessionFolder: (id) => vscode.Uri.joinPath(sessions, id),
+    setApiKey: () => setApiKey(apiKey),
+    removeApiKey: () => removeApiKey(apiKey),
+    tryRehearsal,
+    openSample: () => openSampleWorkspace(context.extensionUri, context.globalStorageUri),
+    showLog: () => output.show(),
+  });
+  return { commands, pages: panels };
+}
+
+/** Tells the welcome view whether a key has to be asked for. */
+function keyState(keys: ModelKeys): () => void {
+  const show = async (): Promise<void> => {
+    const { provider, baseUrl } = readSettings();
+    const isMissing = provider === "anthropic" && (await keys.isMissing(baseUrl).catch(() => false));
+    await vscode.commands.executeCommand("setContext", "manyHands.keyMissing", isMissing);
+  };
+  return () => void show();
+}
+
+function apiKeyPorts(keys: ModelKeys, onChanged: () => void): ApiKeyPorts {
+  const baseUrl = (): string => readSettings().baseUrl;
+  return {
+    store: (key) => keys.set(baseUrl(), key),
+    remove: () => keys.clear(baseUrl()),
+    problemOf: (key) => {
+      const parsed = parseModelKey(key);
+      return parsed.ok ? null : parsed.message;
+    },
+    inEnvironment: () => keyInEnvironment(process.env),
+    address: () => {
+      const parsed = parseModelEndpoint(baseUrl());
+      return parsed.ok ? parsed.endpoint.origin : DEFAULT_BASE_URL;
+    },
+    onChanged,
+  };
+}
+
+async function tryRehearsal(): Promise<void> {
+  const settings = vscode.workspace.getConfiguration("manyHands");
+  await settings.update("model.provider", "rehearsal", vscode.ConfigurationTarget.Global);
+  await vscode.commands.executeCommand("manyHands.newSession");
+}
