@@ -72,9 +72,10 @@ export class OrphanedPages implements vscode.Disposable {
   }
 
   async #replace(tab: vscode.Tab, group: vscode.TabGroup): Promise<void> {
-    const ids = Object.entries(this.#titles()).filter(([id, title]) => title === tab.label && !this.#ports.isOpen(id));
+    const titles = Object.entries(this.#titles());
+    const own = titles.find(([id, title]) => title === tab.label && !this.#ports.isOpen(id));
     const { isActive, viewColumn } = group;
-    if (ids[0] !== undefined) this.#ports.reopen(ids[0][0], viewColumn, isActive);
+    if (own !== undefined) this.#ports.reopen(own[0], viewColumn, isActive);
     await vscode.window.tabGroups.close(tab, true);
   }
 }
