@@ -6,6 +6,7 @@ import { limits } from "../core/limits.ts";
 import { button, bytesText, durationText, h } from "./dom.ts";
 import { callStatus, essentialInput } from "./rows.ts";
 import type { CallRow } from "./rows.ts";
+import { plainly, terminalText } from "./safeText.ts";
 
 export interface CallViewContext {
   readonly post: (message: FromPage) => void;
@@ -36,7 +37,7 @@ const SYMBOLS = {
 
 export function renderCall(row: CallRow, context: CallViewContext): HTMLElement {
   const { status, text } = callStatus(row, context.isPending);
-  const essential = essentialInput(row.input);
+  const essential = plainly(essentialInput(row.input));
   const took = row.result?.duration_ms;
   const details = h(
     "details",
@@ -73,7 +74,7 @@ function inputView(input: Json): HTMLElement {
   if (isWrite(input)) return editView(input.file_path, "", input.content);
   const command = commandOf(input);
   const text = command ?? JSON.stringify(input, null, 2);
-  return h("pre", { class: "input", tabindex: "0", "aria-label": "Input" }, text);
+  return h("pre", { class: "input", tabindex: "0", "aria-label": "Input" }, plainly(text));
 }
 
 function editView(path: string, before: string, after: string): HTMLElement {
@@ -85,11 +86,11 @@ function editView(path: string, before: string, after: string): HTMLElement {
       count += 1;
       if (count > DIFF_LINES_MAX) continue;
       const kind = part.added ? "added" : part.removed ? "removed" : "same";
-      lines.append(h("div", { class: `line ${kind}` }, h("span", { class: "sign" }, sign), line));
+      lines.append(h("div", { class: `line ${kind}` }, h("span", { class: "sign" }, sign), plainly(line)));
     }
   }
   if (count > DIFF_LINES_MAX) lines.append(h("div", { class: "line more" }, `… ${count - DIFF_LINES_MAX} more lines`));
-  return h("div", {}, h("div", { class: "path" }, path), lines);
+  return h("div", {}, h("div", { class: "path" }, plainly(path)), lines);
 }
 
 function outputView(row: CallRow, context: CallViewContext): HTMLElement | null {
@@ -100,7 +101,7 @@ function outputView(row: CallRow, context: CallViewContext): HTMLElement | null 
       ? context.output.slice(-limits.pageOutputCharsMax)
       : result.content.map((block) => (block.type === "text" ? block.text : `[${block.type}]`)).join("\n");
   const className = result?.is_error === true ? "output error" : "output";
-  const output = h("pre", { class: className, tabindex: "0", "aria-label": "Output" }, text);
+  const output = h("pre", { class: className, tabindex: "0", "aria-label": "Output" }, terminalText(text));
   if (result === null) queueMicrotask(() => (output.scrollTop = output.scrollHeight));
   return output;
 }

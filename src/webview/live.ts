@@ -2,6 +2,7 @@
 import type { StreamEvent } from "../core/events.ts";
 import type { EventId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
+import { partialObject } from "./partialJson.ts";
 import type { Row } from "./rows.ts";
 
 interface LivePart {
@@ -72,7 +73,7 @@ export class Live {
         key: part.id,
         id: part.id,
         name: part.name,
-        input: part.text.slice(0, 400),
+        input: partialObject(part.text),
         hand: null,
         asked: false,
         confirmation: null,
