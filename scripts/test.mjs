@@ -10,7 +10,7 @@ import { continueOnPinnedNode, pinnedNode, projectEnv, root, run } from "./pinne
 import { codeServerEntry, setup } from "./setup.mjs";
 
 const usage = `npm test -- [--only suite,suite] [--grep text] [part of a file's path …]
-suites: unit, contract, fences, integration, inside, user`;
+suites: unit, contract, fences, integration, page, inside, user`;
 const parallelSuites = ["unit", "contract", "fences"];
 const inCi = Boolean(process.env.CI) && process.env.CI !== "false";
 
@@ -19,6 +19,7 @@ const folders = {
   contract: "test/contract",
   fences: "test/fences",
   integration: "test/integration",
+  page: "test/page",
   inside: "test/vscode/inside",
   user: "test/vscode/user",
 };
@@ -99,6 +100,7 @@ async function runSuites({ suites, grep, paths }, { chromium, missing }) {
     mochaGroup(parallelSuites.filter((name) => suites.includes(name)).join(", "), quick, { parallel: true, grep }),
   );
   await perform(mochaGroup("integration", files.integration, { grep }));
+  await perform(mochaGroup("the page in the browser", files.page, { grep }));
   if (files.inside.length + files.user.length > 0) await packageExtension();
   const noBrowser = chromium === undefined ? `no Chromium: ${missing.chromium}` : undefined;
   const noServer = existsSync(codeServerEntry) ? undefined : `no code-server: ${missing["code-server"]}`;
@@ -136,7 +138,7 @@ function report(results) {
 
 const chosen = parseArguments(process.argv.slice(2));
 const needsHost = chosen.suites.includes("inside") || chosen.suites.includes("user");
-const ready = await setup({ codeServer: needsHost, chromium: needsHost });
+const ready = await setup({ codeServer: needsHost, chromium: needsHost || chosen.suites.includes("page") });
 await continueOnPinnedNode(import.meta.url);
 try {
   await build();

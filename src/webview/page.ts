@@ -24,6 +24,8 @@ declare function acquireVsCodeApi(): VsCodeApi;
 const EDGE_PX = 600;
 /** Nearer to the end than this, in pixels, the page follows what is new. */
 const FOLLOW_PX = 40;
+/** For so long after its wheel, key or touch a movement of the view counts as the person's, in milliseconds. */
+const PERSON_MS = 600;
 
 class Page {
   readonly #api = acquireVsCodeApi();
@@ -45,6 +47,8 @@ class Page {
   #follows = true;
   /** Where the view was when it last scrolled, in pixels. */
   #top = 0;
+  /** When the person last did what moves the view; Infinity while they hold the scroll bar. */
+  #personMoved = 0;
   #drawn = false;
   #scheduled = false;
 
@@ -64,11 +68,26 @@ class Page {
     root.append(this.#headerSlot, this.#scroller, floats, this.#notice, this.#composer.element, this.#announcer);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // Rows that come into view take their real height, and texts grow: the end moves while it is followed.
-    new ResizeObserver(() => this.#follow()).observe(this.#conversation.element);
+    const sizes = new ResizeObserver(() => this.#follow());
+    sizes.observe(this.#conversation.element);
+    sizes.observe(this.#scroller);
+    this.#watchPerson();
     window.addEventListener("message", (event: MessageEvent<unknown>) => this.#receive(event.data));
     window.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.isComposing) this.#composer.stop();
     });
+  }
+
+  /** The view also moves by itself, when rows take their real height or a banner comes: that is no wish to stay there. */
+  #watchPerson(): void {
+    const moved = (): void => {
+      this.#personMoved = performance.now();
+    };
+    for (const type of ["wheel", "touchmove", "keydown"]) {
+      window.addEventListener(type, moved, { passive: true, capture: true });
+    }
+    this.#scroller.addEventListener("pointerdown", () => (this.#personMoved = Infinity));
+    window.addEventListener("pointerup", moved, { capture: true });
   }
 
   start(): void {
@@ -247,12 +266,11 @@ class Page {
     if (this.#follows && this.#timeline.isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  /** Only the person scrolls up: a view that falls behind because rows grew is still to follow. */
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const fromEnd = scrollHeight - clientHeight - scrollTop;
     if (fromEnd < FOLLOW_PX) this.#follows = this.#timeline.isAtEnd;
-    else if (scrollTop < this.#top) this.#follows = false;
+    else if (scrollTop < this.#top && performance.now() - this.#personMoved < PERSON_MS) this.#follows = false;
     this.#top = scrollTop;
     if (scrollTop < EDGE_PX) this.#request(this.#timeline.older());
     if (fromEnd < EDGE_PX) this.#request(this.#timeline.newer());
