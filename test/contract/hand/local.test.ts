@@ -1,0 +1,94 @@
+/** The hand on this computer under the contract of all hands. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, readFile, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLocalProvider } from "../../../src/hands/local/localProvider.ts";
+import { systemClock } from "../../../src/orchestrator/systemClock.ts";
+import { skipUnless } from "../../vscode/host/skip.ts";
+import { commandsContract } from "./commandsContract.ts";
+import { filesContract } from "./filesContract.ts";
+import { bash, Recorder, callOf } from "./handSupport.ts";
+import type { Place } from "./handSupport.ts";
+import { journalContract } from "./journalContract.ts";
+
+async function placeOn(folder: string, shell?: string): Promise<Place> {
+  const directory = join(folder, `work "space" it's é`);
+  await mkdir(directory, { recursive: true });
+  const provider = createLocalProvider({ clock: systemClock, ...(shell === undefined ? {} : { shell }) });
+  const context = {
+    sessionId: "contract",
+    storagePath: join(folder, "storage é"),
+    previousInstance: null,
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  };
+  return {
+    directory,
+    open: () => provider.provision({ name: "local", kind: "local", options: { cwd: directory } }, context),
+    peek: (path) => readFile(path).catch(() => null),
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+async function makePlace(): Promise<Place> {
+  return placeOn(await realpath(await mkdtemp(join(tmpdir(), "many-hands-contract-"))));
+}
+
+describe("the local hand", function () {
+  this.timeout(120_000);
+
+  describe("with commands", () => commandsContract(makePlace));
+  describe("with files", () => filesContract(makePlace));
+  describe("with its journal", () => journalContract(makePlace));
+
+  it("leaves nothing of acknowledged calls in its journal but their ids", async () => {
+    const place = await makePlace();
+    const hand = await place.open();
+    const calls = await Promise.all([1, 2, 3].map((at) => bash(hand, `echo ${at}`)));
+    await hand.acknowledge(calls.map(({ call }) => call.id));
+    const journal = join(place.directory, "..", "storage é", "journal");
+    for (;;) {
+      const names = (await readdir(journal)).filter((name) => calls.some(({ call }) => name.startsWith(call.id)));
+      // The environment that the next command starts with is kept.
+      if (names.every((name) => name.endsWith(".e")) && names.length <= 1) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await hand.destroy();
+    await place.remove();
+  });
+});
+
+describe("the local hand on a full disk", function () {
+  this.timeout(60_000);
+  let folder: string;
+
+  before(async function () {
+    const canMount = process.platform === "linux" && process.getuid?.() === 0;
+    skipUnless(this, canMount, "mounting a small disk needs root on Linux");
+    folder = await mkdtemp(join(tmpdir(), "many-hands-small-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]);
+  });
+  after(async () => {
+    if (folder === undefined) return;
+    execFileSync("umount", ["-l", folder]);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("does not run a call that it cannot put on record, says so, and goes on when there is room", async () => {
+    const place = await placeOn(folder);
+    const hand = await place.open();
+    await bash(hand, "echo before");
+    const filler = join(folder, "filler");
+    await writeFile(filler, Buffer.alloc(512 * 1024)).catch(() => {});
+    const call = callOf("bash", { command: `echo ${"x".repeat(8_000)} >/dev/null; echo run >>${tmpdir()}/never-here` });
+    const refused = await hand.execute(call, new Recorder());
+    assert.deepEqual(refused.outcome, { kind: "not_run" });
+    assert.match(refused.text, /No space left|journal cannot be written/);
+    await rm(filler);
+    const { result } = await bash(hand, "echo after");
+    assert.match(result.text, /after/);
+    await hand.destroy();
+  });
+});
