@@ -84,7 +84,8 @@ export class LocalHand implements Hand {
       if (answer.startsWith("fail")) {
         return notRun(`The hand's journal cannot be written: ${answer.slice(5)}. The call did not run.`);
       }
-      const fate: Fate = answer === "ok" ? { kind: "running" } : await this.#look(call.id);
+      const fate: Fate =
+        answer === "ok" ? { kind: "running" } : answer === "gone" ? { kind: "gone" } : await this.#look(call.id);
       return this.#resultOf(call, fate, context);
     });
   }

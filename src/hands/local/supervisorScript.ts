@@ -82,14 +82,17 @@ mh_wait() {
   printf '\\n%s E %s\\n' "$MH_N" "$1" >&8
 }
 
+# A call that was acknowledged is forgotten at once, though its files go a moment later.
+mh_gone() { [ -s ledger ] && grep -qxF "$1" ledger; }
+
 # seq id kind command
 mh_run() {
+  if mh_gone "$2"; then mh_reply "$1 gone"; return; fi
   mh_w=1
   set -C
   { printf '%s\\n' "$4" >"$2.c" && mh_w=0; } 2>/dev/null
   set +C
   if [ "$mh_w" = 0 ]; then
-    if [ -s ledger ] && grep -qxF "$2" ledger; then mh_reply "$1 gone"; return; fi
     mh_wait "$2" "$3" "$4" "$MH_S" </dev/null >/dev/null 2>&1 9>&- &
     mh_reply "$1 ok"
   elif [ -s "$2.c" ]; then mh_reply "$1 seen"
@@ -99,10 +102,8 @@ mh_run() {
 
 # seq id: what is known of a call.
 mh_look() {
-  if [ ! -e "$2.c" ]; then
-    if [ -s ledger ] && grep -qxF "$2" ledger; then mh_reply "$1 gone"; else mh_reply "$1 none"; fi
-    return
-  fi
+  if mh_gone "$2"; then mh_reply "$1 gone"; return; fi
+  if [ ! -e "$2.c" ]; then mh_reply "$1 none"; return; fi
   mh_a=
   { read -r mh_a <"$2.s"; } 2>/dev/null
   case $mh_a in *' .') mh_reply "$1 ended \${mh_a% .}"; return ;; esac
