@@ -22,7 +22,11 @@ function say(line = "") {
 }
 
 /** The settings that the first start is given: without a key the rehearsal plays. What a person changes later stays. */
-const firstSettings = { "manyHands.model.provider": "rehearsal" };
+const firstSettings = {
+  "manyHands.model.provider": "rehearsal",
+  // The workspace is a copy inside of this clone, whose repository is none of its business.
+  "git.openRepositoryInParentFolders": "never",
+};
 
 function prepareWorkspace() {
   if (existsSync(workspace)) return;
@@ -104,9 +108,10 @@ async function startInBrowser() {
   sayWhatToDo("a VS Code for the browser");
   say(`\n  Open  ${address}\n\n  It keeps running until Ctrl+C.`);
   openInBrowser(address);
-  const stop = () => void server.stop();
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
+  // The signal comes more than once: from the terminal, and from each program above that passes it on.
+  let stopping;
+  const stop = () => (stopping ??= server.stop());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
   await server.ended;
   return 0;
 }

@@ -139,7 +139,8 @@ class SessionPanel {
     this.#live = live;
     this.#wantsFocus = focus;
     this.#onTitle = onTitle;
-    panel.iconPath = vscode.Uri.joinPath(ports.extensionUri, "media", "icon.svg");
+    const icon = (name: string): vscode.Uri => vscode.Uri.joinPath(ports.extensionUri, "media", name);
+    panel.iconPath = { light: icon("tab-light.svg"), dark: icon("tab-dark.svg") };
     panel.webview.options = {
       enableScripts: true,
       localResourceRoots: ["dist", "media"].map((folder) => vscode.Uri.joinPath(ports.extensionUri, folder)),

@@ -48,7 +48,7 @@ class Page {
   /** Where the view was when it last scrolled, in pixels. */
   #top = 0;
   /** When the person last did what moves the view; Infinity while they hold the scroll bar. */
-  #personMoved = 0;
+  #personMoved = -Infinity;
   #drawn = false;
   #scheduled = false;
 
@@ -281,7 +281,7 @@ class Page {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const fromEnd = scrollHeight - clientHeight - scrollTop;
     this.#toEnd.hidden = this.#timeline.isAtEnd && fromEnd < EDGE_PX / 2;
-    this.#toStart.hidden = scrollTop < EDGE_PX && this.#timeline.isAtStart;
+    this.#toStart.hidden = this.#follows || (scrollTop < EDGE_PX && this.#timeline.isAtStart);
     const waiting = [...this.#scroller.querySelectorAll("[data-call]")];
     const box = this.#scroller.getBoundingClientRect();
     const hidden = waiting.filter((element) => {
