@@ -33,7 +33,8 @@ export class Conversation {
     for (const row of rows) {
       const mark = this.#markOf(row, context);
       const known = this.#drawn.get(row.key);
-      drawn.set(row.key, known?.mark === mark ? known : { mark, element: this.#render(row, context) });
+      if (known?.mark === mark) drawn.set(row.key, known);
+      else drawn.set(row.key, { mark, element: inPlaceOf(known?.element, this.#render(row, context)) });
     }
     this.#drawn = drawn;
     replaceChildren(
@@ -118,6 +119,16 @@ export class Conversation {
     );
     return h("div", { class: "row thinking" }, details);
   }
+}
+
+/**
+ * Until the browser has looked whether a row is in view, it takes it for as high as its style says: for one that is drawn
+ * again that is what it was before. Else everything below would jump, and the view with it.
+ */
+function inPlaceOf(before: HTMLElement | undefined, row: HTMLElement): HTMLElement {
+  const height = before?.isConnected === true ? before.offsetHeight : 0;
+  if (height > 0) row.style.containIntrinsicHeight = `auto ${height}px`;
+  return row;
 }
 
 function isPending(row: CallRow, state: SessionState): boolean {

@@ -7,7 +7,7 @@ import { openBrowser } from "../vscode/host/browser.ts";
 import { skipUnless } from "../vscode/host/skip.ts";
 import { openPage } from "./pageHost.ts";
 import type { PageHost } from "./pageHost.ts";
-import { asks, created, numbering, turn } from "./samples.ts";
+import { asks, created, numbering, runs, turn } from "./samples.ts";
 
 type Emitted = Extract<FromPage, { type: "emit" }>["event"];
 
@@ -100,6 +100,21 @@ describe("the page of a session", function () {
     await opened.append(next(...turn("even more", "newer\n\n".repeat(60))));
     await until(page, async () => (await page.getByText("newer", { exact: true }).count()) === 60);
     assert.ok(Math.abs((await page.locator(".scroller").evaluate((scroller) => scroller.scrollTop)) - before) < 5);
+  });
+
+  it("stays at the end while a command at the end prints", async () => {
+    const { host: opened, next } = await open(20);
+    const { page } = opened;
+    await page.getByText("answer 19, line 3").waitFor();
+    const events = next(...runs("make"));
+    await opened.append(events);
+    const tool_use_id = events.find(({ type }) => type === "agent.tool_use")?.id as never;
+    for (let line = 1; line <= 40; line += 1) {
+      const text = `made part ${line}\n`;
+      await opened.post({ type: "stream", event: { type: "call_output", tool_use_id, offset: 0, text } });
+      await page.getByText(`made part ${line}\n`).waitFor();
+      await until(page, async () => (await fromEnd(page)) < 2);
+    }
   });
 
   it("asks for what it missed", async () => {

@@ -52,8 +52,20 @@ export function turn(said: string, answer: string): NewEvent[] {
 
 /** A turn that ends with a command for which the person is asked. */
 export function asks(command: string): NewEvent[] {
-  const start = eventId();
   const call = eventId();
+  const stop_reason = { type: "requires_action", event_ids: [call] } as const;
+  return [...calls(command, call, "ask"), { type: "session.status_idle", stop_reason }];
+}
+
+/** A turn that ends with a command that runs. */
+export function runs(command: string): NewEvent[] {
+  const call = eventId();
+  const started: NewEvent = { type: "hand.call_started", tool_use_id: call, hand: "local", instance: "local-1" };
+  return [...calls(command, call, "allow"), started];
+}
+
+function calls(command: string, call: never, evaluated_permission: "ask" | "allow"): NewEvent[] {
+  const start = eventId();
   return [
     { type: "user.message", content: [{ type: "text", text: "Do it." }] },
     { type: "session.status_running" },
@@ -64,7 +76,7 @@ export function asks(command: string): NewEvent[] {
       model_request_start_id: start,
       name: "bash",
       input: { command },
-      evaluated_permission: "ask",
+      evaluated_permission,
       block_id: "toolu_1",
       hand: "local",
     },
@@ -75,6 +87,5 @@ export function asks(command: string): NewEvent[] {
       model_usage: usage,
       stop_reason: "tool_use",
     },
-    { type: "session.status_idle", stop_reason: { type: "requires_action", event_ids: [call] } },
   ];
 }
