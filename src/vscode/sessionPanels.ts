@@ -146,7 +146,9 @@ class SessionPanel {
       localResourceRoots: ["dist", "media"].map((folder) => vscode.Uri.joinPath(ports.extensionUri, folder)),
     };
     this.#listening = panel.webview.onDidReceiveMessage((message: unknown) => void this.#receive(message));
-    panel.webview.html = pageHtml(panel.webview, ports.extensionUri);
+    const addressOf = (...path: string[]): string =>
+      panel.webview.asWebviewUri(vscode.Uri.joinPath(ports.extensionUri, ...path)).toString();
+    panel.webview.html = pageHtml({ cspSource: panel.webview.cspSource, addressOf });
   }
 
   get isActive(): boolean {

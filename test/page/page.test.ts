@@ -48,7 +48,7 @@ describe("the page of a session", function () {
     const text = (at: number): string =>
       Array.from({ length: lines }, (_, line) => `answer ${at}, line ${line}`).join("\n\n");
     const history = next(created, ...Array.from({ length: turns }, (_, at) => turn(`question ${at}`, text(at))).flat());
-    host = await openPage(browser, history);
+    host = await openPage(browser, { history });
     return { host, next };
   }
 
@@ -188,7 +188,8 @@ describe("the page of a session", function () {
   it("says who runs the session where another window does, and takes no message", async () => {
     const next = numbering();
     const holder = { epoch: 2, owner: "VS Code on desk, process 7" };
-    host = await openPage(browser, next(created, ...turn("Hello", "Hello.")), { writer: { kind: "other", holder } });
+    const history = next(created, ...turn("Hello", "Hello."));
+    host = await openPage(browser, { history, changes: { writer: { kind: "other", holder } } });
     await host.page.getByText(/Another window runs this session \(VS Code on desk, process 7\)/).waitFor();
     assert.equal(await host.page.locator(".composer textarea").isDisabled(), true);
     await host.page.getByRole("button", { name: "Take over" }).click();

@@ -7,19 +7,29 @@ import type { FromPage, ToPage } from "../../src/core/pageProtocol.ts";
 import type { SessionInfo } from "../../src/core/service.ts";
 import { EMPTY_STATE, foldSession } from "../../src/core/sessionState.ts";
 import type { AnyEvent, SessionState } from "../../src/core/sessionState.ts";
+import { pageHtml } from "../../src/vscode/pageHtml.ts";
+import themes from "./themes.json" with { type: "json" };
 
 /** Never asked: what the page loads is given to it. A secure context, as a webview is. */
 const ORIGIN = "http://localhost";
-const NONCE = "bm9uY2U";
 
-/** Colours of VS Code's default light theme, as far as the page uses them. */
-const THEME = `body { --vscode-editor-background: #fff; --vscode-foreground: #3b3b3b; --vscode-font-family: sans-serif;
-  --vscode-font-size: 13px; --vscode-editor-font-family: monospace; --vscode-focusBorder: #005fb8; }`;
+export type Theme = keyof typeof themes;
 
-const HTML = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-${NONCE}'; style-src ${ORIGIN}; img-src data:">
-<title>Many Hands session</title><link rel="stylesheet" href="${ORIGIN}/page.css"></head>
-<body><main id="app"></main><script nonce="${NONCE}" src="${ORIGIN}/page.js"></script></body></html>`;
+/** What VS Code gives each webview before the page's own style, as far as this page could be changed by it. */
+const WEBVIEW_STYLE = `@layer vscode-default {
+  body { padding: 0 20px; color: var(--vscode-editor-foreground); }
+  a, a code { color: var(--vscode-textLink-foreground); }
+  code { color: var(--vscode-textPreformat-foreground); background-color: var(--vscode-textPreformat-background); }
+  input:focus, textarea:focus { outline: 1px solid -webkit-focus-ring-color; outline-offset: -1px; }
+}`;
+
+export interface PageOptions {
+  readonly history: readonly AnyEvent[];
+  readonly changes?: Partial<SessionInfo>;
+  readonly facts?: Partial<Pick<Extract<ToPage, { type: "init" }>, "rehearsal" | "trusted" | "live">>;
+  readonly theme?: Theme;
+  readonly size?: { readonly width: number; readonly height: number };
+}
 
 export interface PageHost {
   readonly page: Page;
@@ -29,8 +39,7 @@ export interface PageHost {
   append(events: readonly AnyEvent[]): Promise<void>;
   /** Appends to the log and does not tell the page. */
   appendUnheard(events: readonly AnyEvent[]): void;
-  post(message: ToPage): Promise<void>;
-  info(): SessionInfo;
+  post(...messages: readonly ToPage[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,38 +49,13 @@ function infoOf(state: SessionState, changes: Partial<SessionInfo>): SessionInfo
   return { id, state, writer, read_only: null, paused: null, unreadable: null, damage: [], ...changes };
 }
 
-export async function openPage(
-  browser: Browser,
-  history: readonly AnyEvent[],
-  changes: Partial<SessionInfo> = {},
-): Promise<PageHost> {
-  const page = await browser.newPage({ viewport: { width: 800, height: 700 } });
-  const log = [...history];
-  const sent: FromPage[] = [];
-  let state = log.reduce(foldSession, EMPTY_STATE);
-  const facts = (): Pick<Extract<ToPage, { type: "info" }>, "info" | "rehearsal" | "model" | "trusted"> => ({
-    info: infoOf(state, changes),
-    rehearsal: false,
-    model: "claude-sonnet-5-5",
-    trusted: true,
-  });
-  const post = async (message: ToPage): Promise<void> => {
-    await page.evaluate((data) => window.postMessage(data, "*"), message as unknown);
-  };
-  const take = (events: readonly AnyEvent[]): void => {
-    log.push(...events);
-    state = events.reduce(foldSession, state);
-  };
-  const receive = async (message: FromPage): Promise<void> => {
-    sent.push(message);
-    const last_seq = log.length;
-    if (message.type === "ready") await post({ type: "init", ...facts(), last_seq, live: [] });
-    if (message.type !== "slice") return;
-    const { request_id, from = 1, to = last_seq, limit, order } = message;
-    const range = log.slice(from - 1, to);
-    const events = order === "desc" ? range.slice(-limit) : range.slice(0, limit);
-    await post({ type: "slice", request_id, events, last_seq });
-  };
+function themeStyle(theme: Theme): string {
+  const variables = Object.entries(themes[theme].variables).map(([name, value]) => `${name}: ${value};`);
+  return `html { ${variables.join(" ")} }\n${WEBVIEW_STYLE}\n`;
+}
+
+/** Stands in for the webview that VS Code would make: its API, its files, its policy, its colours. */
+async function makeWebview(page: Page, theme: Theme, receive: (message: FromPage) => Promise<void>): Promise<void> {
   await page.exposeFunction("toHost", receive);
   await page.addInitScript(() => {
     let saved: unknown;
@@ -83,27 +67,64 @@ export async function openPage(
       }),
     });
   });
+  const read = (...file: string[]): string => readFileSync(path.join(root, ...file), "utf8");
+  const addressOf = (...file: string[]): string => [ORIGIN, ...file].join("/");
+  const html = pageHtml({ cspSource: ORIGIN, addressOf }).replace(
+    "<body>",
+    `<body class="${themes[theme].bodyClass}">`,
+  );
   await page.route(`${ORIGIN}/**`, (route) => {
     const { pathname } = new URL(route.request().url());
-    const read = (...file: string[]): string => readFileSync(path.join(root, ...file), "utf8");
-    if (pathname === "/page.js") {
+    if (pathname === "/dist/webview/page.js") {
       return route.fulfill({ contentType: "text/javascript", body: read("dist", "webview", "page.js") });
     }
-    if (pathname === "/page.css") {
-      return route.fulfill({ contentType: "text/css", body: THEME + read("media", "page.css") });
+    if (pathname === "/media/page.css") {
+      return route.fulfill({ contentType: "text/css", body: themeStyle(theme) + read("media", "page.css") });
     }
-    return route.fulfill({ contentType: "text/html", body: HTML });
+    return route.fulfill({ contentType: "text/html", body: html });
+  });
+}
+
+export async function openPage(browser: Browser, options: PageOptions): Promise<PageHost> {
+  const page = await browser.newPage({ viewport: options.size ?? { width: 800, height: 700 } });
+  const log = [...options.history];
+  const sent: FromPage[] = [];
+  let state = log.reduce(foldSession, EMPTY_STATE);
+  const facts = (): Pick<Extract<ToPage, { type: "info" }>, "info" | "rehearsal" | "model" | "trusted"> => ({
+    info: infoOf(state, options.changes ?? {}),
+    rehearsal: options.facts?.rehearsal ?? false,
+    model: "claude-sonnet-5-5",
+    trusted: options.facts?.trusted ?? true,
+  });
+  const post = async (...messages: readonly ToPage[]): Promise<void> => {
+    await page.evaluate((all) => {
+      for (const data of all) window.postMessage(data, "*");
+    }, messages as unknown[]);
+  };
+  const take = (events: readonly AnyEvent[]): void => {
+    log.push(...events);
+    state = events.reduce(foldSession, state);
+  };
+  await makeWebview(page, options.theme ?? "light", async (message) => {
+    sent.push(message);
+    const last_seq = log.length;
+    if (message.type === "ready") {
+      await post({ type: "init", ...facts(), last_seq, live: options.facts?.live ?? [] });
+    }
+    if (message.type !== "slice") return;
+    const { request_id, from = 1, to = last_seq, limit, order } = message;
+    const range = log.slice(from - 1, to);
+    const events = order === "desc" ? range.slice(-limit) : range.slice(0, limit);
+    await post({ type: "slice", request_id, events, last_seq });
   });
   await page.goto(`${ORIGIN}/`);
   return {
     page,
     sent,
     post,
-    info: () => infoOf(state, changes),
     append: async (events) => {
       take(events);
-      await post({ type: "appended", events });
-      await post({ type: "info", ...facts() });
+      await post({ type: "appended", events }, { type: "info", ...facts() });
     },
     appendUnheard: take,
     close: () => page.close(),
