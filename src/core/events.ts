@@ -80,6 +80,15 @@ interface OfTurn {
   readonly model_request_start_id: EventId;
 }
 
+/** Carried by what the brain decides. */
+interface Decided {
+  /**
+   * Own: the last event that the brain knew of. What was appended between that one and this one was not considered: it
+   * still waits. Absent where nobody could have come between.
+   */
+  readonly seen_seq?: number;
+}
+
 export type ConfirmationResult = "allow" | "deny";
 export type EvaluatedPermission = "allow" | "ask" | "deny";
 
@@ -155,8 +164,8 @@ export interface EventPayloads {
     readonly hands?: readonly HandSpec[];
     readonly permission?: PermissionMode;
   };
-  "session.status_running": {};
-  "session.status_idle": { readonly stop_reason: StopReason };
+  "session.status_running": Decided;
+  "session.status_idle": Decided & { readonly stop_reason: StopReason };
   "session.status_rescheduled": {};
   "session.status_terminated": {};
   "session.error": { readonly error: SessionError };
@@ -167,7 +176,7 @@ export interface EventPayloads {
   "session.lease_taken": { readonly epoch: number };
 
   // Spans
-  "span.model_request_start": {
+  "span.model_request_start": Decided & {
     readonly model: string;
     /** Own: a turn of the conversation, or a request for a summary of it. */
     readonly purpose: "turn" | "summary";

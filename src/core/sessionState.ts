@@ -17,7 +17,7 @@ import type {
 import type { EventId } from "./ids.ts";
 
 /** Raised with every change of what the fold makes of a log, so that checkpoints of the older fold are not used. */
-export const FOLD_VERSION = 1;
+export const FOLD_VERSION = 2;
 
 export type AnyEvent = StoredEvent | UnknownEvent;
 
@@ -45,6 +45,8 @@ export interface PendingToolUse {
 interface OpenRequest {
   readonly start_id: EventId;
   readonly start_seq: number;
+  /** The last event that the request could show to the model. */
+  readonly seen_seq: number;
   readonly purpose: "turn" | "summary";
   readonly tool_uses: readonly PendingToolUse[];
 }
@@ -78,7 +80,7 @@ export interface SessionState {
   readonly results_pending: boolean;
   /** The seq of an interrupt that has not been dealt with. */
   readonly interrupt_seq: number | null;
-  /** The last event that asks for the brain, and the last time that it went to rest. */
+  /** The last event that asks for the brain, and the last one that it knew of when it went to rest. */
   readonly input_seq: number;
   readonly idle_seq: number;
   /** Model requests that failed in a row. */
@@ -193,13 +195,17 @@ const reducers: Reducers = {
     hands: event.hands ?? state.hands,
     permission: event.permission ?? state.permission,
   }),
-  "session.status_running": () => ({ status: "running", stop_reason: null, interrupt_seq: null }),
+  "session.status_running": (state, event) => ({
+    status: "running",
+    stop_reason: null,
+    interrupt_seq: unseenInterrupt(state, seenBy(event)),
+  }),
   "session.status_rescheduled": () => ({ status: "rescheduling", stop_reason: null }),
   "session.status_idle": (state, event) => ({
     status: "idle",
     stop_reason: event.stop_reason,
-    interrupt_seq: null,
-    idle_seq: event.seq,
+    interrupt_seq: unseenInterrupt(state, seenBy(event)),
+    idle_seq: seenBy(event),
     failures: 0,
     turns: event.stop_reason.type === "requires_action" ? state.turns : 0,
   }),
@@ -210,7 +216,13 @@ const reducers: Reducers = {
   "session.lease_taken": () => NOTHING,
 
   "span.model_request_start": (_state, event) => ({
-    open_request: { start_id: event.id, start_seq: event.seq, purpose: event.purpose, tool_uses: [] },
+    open_request: {
+      start_id: event.id,
+      start_seq: event.seq,
+      seen_seq: seenBy(event),
+      purpose: event.purpose,
+      tool_uses: [],
+    },
   }),
   "span.model_request_end": endRequest,
 
@@ -235,6 +247,15 @@ export function foldSession(state: SessionState, event: AnyEvent): SessionState 
 function reduceKnown<T extends EventType>(state: SessionState, event: StoredEvent<T>): Partial<SessionState> {
   const reducer = reducers[event.type] as (state: SessionState, event: StoredEvent<T>) => Partial<SessionState>;
   return reducer(state, event);
+}
+
+/** Events after this one had not been considered when `event` was decided on. */
+function seenBy(event: { readonly seq: number; readonly seen_seq?: number }): number {
+  return event.seen_seq ?? event.seq;
+}
+
+function unseenInterrupt(state: SessionState, seen: number): number | null {
+  return state.interrupt_seq !== null && state.interrupt_seq > seen ? state.interrupt_seq : null;
 }
 
 function queueInput(state: SessionState, event: StoredEvent<"user.message">): Partial<SessionState> {
@@ -282,7 +303,7 @@ function endRequest(state: SessionState, event: StoredEvent<"span.model_request_
     turns: state.turns + 1,
     last_turn: { start_id: open.start_id, start_seq: open.start_seq, stop_reason: event.stop_reason },
     unanswered: [...state.unanswered, ...open.tool_uses],
-    queued: state.queued.filter((input) => input.seq > open.start_seq),
+    queued: state.queued.filter((input) => input.seq > open.seen_seq),
     results_pending: false,
     context_tokens: totalTokens(event.model_usage),
     last_error: null,

@@ -1,6 +1,6 @@
 /** The default harness: asks the model, runs its calls, and goes on until there is nothing to do. It keeps no state. */
 import type { Effect, EffectReply, EffectValues, Harness, HarnessContext, CompletedCall } from "../../core/effects.ts";
-import type { NewEvent, SessionErrorType, StoredEvent } from "../../core/events.ts";
+import type { NewEvent, SessionErrorType, StopReason, StoredEvent } from "../../core/events.ts";
 import type { EventId } from "../../core/ids.ts";
 import { assertNever } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
@@ -38,6 +38,8 @@ class Run {
   readonly #running = new Set<EventId>();
   readonly #isParallel: (use: PendingToolUse) => boolean;
   #state: SessionState;
+  /** The last event that was there when the step that is being taken was decided on. */
+  #seen = 0;
   /** The API said that the request is too long, whatever was counted here. */
   #mustCompact = false;
   #continuations = 0;
@@ -51,6 +53,7 @@ class Run {
 
   async *steps(): Steps<void> {
     for (;;) {
+      this.#seen = this.#state.seq;
       const decision = decide(this.#state, { running: this.#running, isParallel: this.#isParallel });
       if (decision.kind === "done") return;
       yield* this.#follow(decision);
@@ -64,7 +67,7 @@ class Run {
       case "stop":
         return yield* this.#stop(decision.running, decision.not_begun);
       case "resume":
-        return yield* this.#emit([{ type: "session.status_running" }]);
+        return yield* this.#emit([this.#isRunning()]);
       case "refuse":
         return yield* this.#refuse(decision.uses);
       case "execute":
@@ -72,9 +75,7 @@ class Run {
       case "wait":
         return yield* this.#wait();
       case "require_action":
-        return yield* this.#emit([
-          { type: "session.status_idle", stop_reason: { type: "requires_action", event_ids: decision.ids } },
-        ]);
+        return yield* this.#emit([this.#isIdle({ type: "requires_action", event_ids: decision.ids })]);
       case "ask_model":
         return yield* this.#askModel();
       case "turn_limit":
@@ -84,7 +85,7 @@ class Run {
           "budget_reached",
         );
       case "idle":
-        return yield* this.#emit([{ type: "session.status_idle", stop_reason: { type: "end_turn" } }]);
+        return yield* this.#emit([this.#isIdle({ type: "end_turn" })]);
       default:
         return assertNever(decision);
     }
@@ -100,8 +101,17 @@ class Run {
     if (events.length > 0) yield* this.#perform({ kind: "emit", events });
   }
 
+  /** Says what was known when it was decided: an input may be on its way into the log at the same moment. */
+  #isIdle(stop_reason: StopReason): NewEvent {
+    return { type: "session.status_idle", stop_reason, seen_seq: this.#seen };
+  }
+
+  #isRunning(): NewEvent {
+    return { type: "session.status_running", seen_seq: this.#seen };
+  }
+
   #runningEvent(): readonly NewEvent[] {
-    return this.#state.status === "running" ? [] : [{ type: "session.status_running" }];
+    return this.#state.status === "running" ? [] : [this.#isRunning()];
   }
 
   // Calls
@@ -171,7 +181,12 @@ class Run {
   }
 
   async *#send(request: ModelRequest, purpose: "turn" | "summary"): Steps<ModelOutcome> {
-    const start: NewEvent = { type: "span.model_request_start", model: request.model, purpose };
+    const start: NewEvent = {
+      type: "span.model_request_start",
+      model: request.model,
+      purpose,
+      seen_seq: this.#seen,
+    };
     const { events } = yield* this.#perform({ kind: "emit", events: [...this.#runningEvent(), start] });
     const started = events.at(-1);
     if (started === undefined) throw new Error("an append gave nothing back");
@@ -181,7 +196,7 @@ class Run {
   async *#afterTurn(outcome: Exclude<ModelOutcome, { kind: "failed" }>): Steps<void> {
     const reason = outcome.kind === "completed" ? outcome.stop_reason : "interrupted";
     if (reason === "refusal") {
-      return yield* this.#emit([{ type: "session.status_idle", stop_reason: { type: "refusal" } }]);
+      return yield* this.#emit([this.#isIdle({ type: "refusal" })]);
     }
     if (reason === "model_context_window_exceeded") this.#mustCompact = true;
     const isCut = reason === "max_tokens" || reason === "model_context_window_exceeded" || reason === "pause_turn";
@@ -196,13 +211,13 @@ class Run {
   }
 
   async *#readHistory(): Steps<void> {
-    for (;;) {
-      const from = this.#history.next(this.#state);
-      if (from > this.#state.seq) break;
-      const slice = { from, types: CONVERSATION_TYPES, resolve: true };
+    // What comes in while it reads is left for the next request, which says so with its `seen_seq`.
+    const to = this.#seen;
+    while (this.#history.next(this.#state) <= to) {
+      const slice = { from: this.#history.next(this.#state), to, types: CONVERSATION_TYPES, resolve: true };
       const events = yield* this.#perform({ kind: "read_events", slice });
-      this.#history.add(events);
-      if (events.length < limits.sliceEventsMax) break;
+      const isAll = events.length < limits.sliceEventsMax;
+      this.#history.add(events, isAll ? to : (events.at(-1)?.seq ?? to));
     }
     this.#history.trim(this.#state);
   }
@@ -246,7 +261,7 @@ class Run {
     const retry_status = error?.retryable === true ? "exhausted" : "terminal";
     yield* this.#emit([
       { type: "session.error", error: { type, message, retry_status, origin: error?.origin ?? "brain" } },
-      { type: "session.status_idle", stop_reason: { type: reason } },
+      this.#isIdle({ type: reason }),
     ]);
   }
 

@@ -19,7 +19,7 @@ export const CONVERSATION_TYPES = [
   "span.model_request_end",
 ] as const;
 
-/** Where a completed turn begins, and what stands between it and the next one. */
+/** Where a completed turn and what it had not seen yet begins, and what stands between it and the next one. */
 export interface TurnStart {
   readonly seq: number;
   /** Estimated tokens from this turn's start to the next one's. */
@@ -35,14 +35,15 @@ export class History {
     return this.#events;
   }
 
-  /** From where the next slice must be read to be up to date with `state`. */
+  /** From where the next slice must be read. */
   next(state: SessionState): number {
     return Math.max(this.#seq + 1, state.summarised_before_seq);
   }
 
-  add(events: readonly AnyEvent[]): void {
+  /** `events` are all that there are up to `seq`. */
+  add(events: readonly AnyEvent[], seq: number): void {
     this.#events.push(...events);
-    this.#seq = Math.max(this.#seq, events.at(-1)?.seq ?? 0);
+    this.#seq = seq;
   }
 
   trim(state: SessionState): void {
@@ -59,7 +60,8 @@ export class History {
     let tokens = 0;
     for (const event of this.#events.filter(isKnown)) {
       if (event.type === "span.model_request_start") {
-        open = event.purpose === "turn" ? { id: event.id, seq: event.seq, tokens } : null;
+        const seq = (event.seen_seq ?? event.seq - 1) + 1;
+        open = event.purpose === "turn" ? { id: event.id, seq, tokens } : null;
       } else if (event.type === "span.model_request_end" && open?.id === event.model_request_start_id) {
         if (!event.is_error) {
           const last = turns.at(-1);

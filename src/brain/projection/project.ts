@@ -49,21 +49,21 @@ class MessageWalk {
   readonly #model: string;
   readonly #clearedBefore: number;
   readonly #results = new Map<EventId, ToolResult>();
-  #texts: JsonObject[] = [];
+  #texts: { readonly seq: number; readonly block: JsonObject }[] = [];
   #toolUses: readonly ToolUse[] = [];
   #open: OpenTurn | null = null;
 
   constructor(model: string, clearedBefore: number, summary: string | null) {
     this.#model = model;
     this.#clearedBefore = clearedBefore;
-    if (summary !== null) this.#texts.push({ type: "text", text: summary });
+    if (summary !== null) this.#say(textContent(summary), 0);
   }
 
   take(event: StoredEvent): void {
     switch (event.type) {
       case "user.message":
       case "system.message":
-        this.#texts.push(...(event.content as unknown as JsonObject[]));
+        this.#say(event.content as unknown as readonly JsonObject[], event.seq);
         break;
       case "agent.tool_result":
         this.#results.set(event.tool_use_id, event);
@@ -82,13 +82,19 @@ class MessageWalk {
   /** What waits for an answer goes last: the results of the last turn, then what was said since. */
   finish(): readonly RequestMessage[] {
     this.#flush(this.#texts.length);
-    if (this.messages.at(-1)?.role === "assistant") this.#say("Go on.");
+    if (this.messages.at(-1)?.role === "assistant") this.#note("Go on.");
     return this.messages;
+  }
+
+  #say(blocks: readonly JsonObject[], seq: number): void {
+    for (const block of blocks) this.#texts.push({ seq, block });
   }
 
   #begin(start: StoredEvent<"span.model_request_start">): OpenTurn {
     const keepsThinking = (start.model === REHEARSAL_MODEL) === (this.#model === REHEARSAL_MODEL);
-    return { id: start.id, keepsThinking, texts: this.#texts.length, blocks: [], tool_uses: [] };
+    const seen = start.seen_seq ?? start.seq;
+    const texts = this.#texts.filter(({ seq }) => seq <= seen).length;
+    return { id: start.id, keepsThinking, texts, blocks: [], tool_uses: [] };
   }
 
   #takeBlock(event: StoredEvent): void {
@@ -112,21 +118,21 @@ class MessageWalk {
     this.#flush(turn.texts);
     if (this.messages.at(-1)?.role !== "user") {
       // Only a log whose beginning is damaged comes here; the API wants a user's message before the agent's.
-      this.#say("(This part of the conversation could not be read.)");
+      this.#note("(This part of the conversation could not be read.)");
     }
     this.messages.push({ role: "assistant", content: turn.blocks });
     this.#toolUses = turn.tool_uses;
   }
 
   #flush(texts: number): void {
-    const content = [...this.#toolUses.map((use) => this.#resultOf(use)), ...this.#texts.slice(0, texts)];
-    this.#texts = this.#texts.slice(texts);
+    const said = this.#texts.splice(0, texts).map(({ block }) => block);
+    const content = [...this.#toolUses.map((use) => this.#resultOf(use)), ...said];
     this.#toolUses = [];
     if (content.length > 0) this.messages.push({ role: "user", content });
   }
 
-  #say(text: string): void {
-    this.messages.push({ role: "user", content: [{ type: "text", text }] });
+  #note(text: string): void {
+    this.messages.push({ role: "user", content: textContent(text) });
   }
 
   #resultOf(use: ToolUse): JsonObject {

@@ -28,15 +28,14 @@ function isExpected(entry: Scenario["log"][number]): entry is Expected {
   return Object.hasOwn(entry, "expect");
 }
 
+function withEnvelope(entry: object, seq: number): AnyEvent {
+  const processed_at = new Date(Date.UTC(2026, 10, 21, 0, 0, seq)).toISOString();
+  return { id: `sevt_${seq}`, ...entry, seq, processed_at } as unknown as AnyEvent;
+}
+
 /** The events as a store would give them: seq from 1, ids, a second between any two. */
 function eventsOf({ log }: Scenario): readonly AnyEvent[] {
-  return log
-    .filter((entry) => !isExpected(entry))
-    .map((entry, index) => {
-      const seq = index + 1;
-      const processed_at = new Date(Date.UTC(2026, 10, 21, 0, 0, seq)).toISOString();
-      return { id: `sevt_${seq}`, ...entry, seq, processed_at } as unknown as AnyEvent;
-    });
+  return log.filter((entry) => !isExpected(entry)).map((entry, index) => withEnvelope(entry, index + 1));
 }
 
 function frozen<T>(value: T): T {

@@ -34,7 +34,13 @@ const ask = { permission: "ask" } as const;
 
 describe("the next decision of the harness", () => {
   it("closes a request that a crash left open, before anything else", () => {
-    const open_request = { start_id: "sevt_s" as EventId, start_seq: 4, purpose: "turn", tool_uses: [] } as const;
+    const open_request = {
+      start_id: "sevt_s" as EventId,
+      start_seq: 4,
+      seen_seq: 3,
+      purpose: "turn",
+      tool_uses: [],
+    } as const;
     assert.deepEqual(decided({ open_request, interrupt_seq: 9 }), { kind: "close_request", start_id: "sevt_s" });
   });
 
