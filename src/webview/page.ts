@@ -1,6 +1,7 @@
 /** The page of a session: wires the timeline, the live parts and the views to the host's messages. */
 import type { StreamEvent } from "../core/events.ts";
 import { isObject } from "../core/json.ts";
+import { limits } from "../core/limits.ts";
 import type { FromPage, ToPage } from "../core/pageProtocol.ts";
 import { Composer, newEventId } from "./composer.ts";
 import { Conversation } from "./conversation.ts";
@@ -144,10 +145,9 @@ class Page {
     this.#session = message.info.id;
     this.#live.clear();
     for (const event of message.live) this.#live.take(event);
-    this.#requests.clear();
     this.#setInfo({ ...message, paused: message.info.paused });
-    this.#request(this.#timeline.reset(message.last_seq));
     this.#follows = true;
+    this.#restart(this.#timeline.reset(message.last_seq));
   }
 
   #setInfo(state: HeaderState): void {
@@ -164,13 +164,27 @@ class Page {
         this.#live.forgetOutput(event.tool_use_id as never);
       }
     }
-    if (!this.#timeline.append(events)) this.#request(this.#timeline.newer());
+    if (!this.#timeline.append(events)) this.#catchUp();
+  }
+
+  /** Some of the log was not told: while the page was hidden, for instance. */
+  #catchUp(): void {
+    const held = this.#timeline.events.at(-1)?.seq ?? 0;
+    const isFar = this.#timeline.lastSeq - held > 2 * limits.pageSliceEvents;
+    if (isFar && this.#follows) this.#restart(this.#timeline.reset(this.#timeline.lastSeq));
+    else this.#request(this.#timeline.newer());
   }
 
   #streamed(event: StreamEvent): void {
     if (event.type === "paused" && this.#state !== null) this.#state = { ...this.#state, paused: event.message };
     if (event.type === "resumed" && this.#state !== null) this.#state = { ...this.#state, paused: null };
     this.#live.take(event);
+  }
+
+  /** Asks for another stretch; answers to what was asked for the last one do not belong to it. */
+  #restart(request: SliceRequest): void {
+    this.#requests.clear();
+    this.#request(request);
   }
 
   #request(request: SliceRequest | null): void {
@@ -194,7 +208,8 @@ class Page {
     this.#timeline.addSlice(request, events, last_seq);
     this.#draw();
     if (isOlder) this.#scroller.scrollTop = top + this.#scroller.scrollHeight - height;
-    else if (!this.#timeline.isAtEnd && request.order === "desc") this.#request(this.#timeline.newer());
+    if (this.#follows) this.#request(this.#timeline.newer());
+    this.#askAtEdges();
   }
 
   #schedule(): void {
@@ -269,12 +284,17 @@ class Page {
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const fromEnd = scrollHeight - clientHeight - scrollTop;
-    if (fromEnd < FOLLOW_PX) this.#follows = this.#timeline.isAtEnd;
+    if (fromEnd < FOLLOW_PX) this.#follows ||= this.#timeline.isAtEnd;
     else if (scrollTop < this.#top && performance.now() - this.#personMoved < PERSON_MS) this.#follows = false;
     this.#top = scrollTop;
-    if (scrollTop < EDGE_PX) this.#request(this.#timeline.older());
-    if (fromEnd < EDGE_PX) this.#request(this.#timeline.newer());
+    this.#askAtEdges();
     this.#updateFloats();
+  }
+
+  #askAtEdges(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    if (scrollTop < EDGE_PX) this.#request(this.#timeline.older());
+    if (scrollHeight - clientHeight - scrollTop < EDGE_PX) this.#request(this.#timeline.newer());
   }
 
   #updateFloats(): void {
@@ -293,16 +313,14 @@ class Page {
   }
 
   #jumpToEnd(): void {
-    if (!this.#timeline.isAtEnd) this.#request(this.#timeline.reset(this.#timeline.lastSeq));
+    if (!this.#timeline.isAtEnd) this.#restart(this.#timeline.reset(this.#timeline.lastSeq));
     this.#follows = true;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   #jumpToStart(): void {
-    const lastSeq = this.#timeline.lastSeq;
-    this.#timeline.reset(lastSeq);
     this.#follows = false;
-    this.#request({ from: 1, limit: 150, order: "asc" });
+    if (!this.#timeline.isAtStart) this.#restart(this.#timeline.resetToStart());
     this.#scroller.scrollTop = 0;
   }
 

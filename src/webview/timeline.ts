@@ -23,7 +23,7 @@ export class Timeline {
   }
 
   get isAtStart(): boolean {
-    return this.#reachedStart;
+    return this.#reachedStart || this.#events[0]?.seq === 1;
   }
 
   /** True when the newest event of the log is held. */
@@ -38,9 +38,16 @@ export class Timeline {
     return { limit: limits.pageSliceEvents, order: "desc" };
   }
 
+  /** Starts over at the beginning of the log. */
+  resetToStart(): SliceRequest {
+    this.#events = [];
+    this.#reachedStart = true;
+    return { from: 1, limit: limits.pageSliceEvents, order: "asc" };
+  }
+
   older(): SliceRequest | null {
     const first = this.#events[0]?.seq;
-    if (this.#reachedStart || first === undefined) return null;
+    if (this.isAtStart || first === undefined) return null;
     return { to: first - 1, limit: limits.pageSliceEvents, order: "desc" };
   }
 
@@ -50,19 +57,25 @@ export class Timeline {
     return { from: last + 1, limit: limits.pageSliceEvents, order: "asc" };
   }
 
-  /** Takes the answer to a request in. Events that are far from where the person reads are let go of. */
+  /**
+   * Takes the answer to a request in. Events that are far from where the person reads are let go of; an answer that came
+   * too late to join what is held now is ignored.
+   */
   addSlice(request: SliceRequest, events: readonly AnyEvent[], lastSeq: number): void {
     this.#lastSeq = Math.max(this.#lastSeq, lastSeq);
+    const first = this.#events[0]?.seq;
+    const last = this.#events.at(-1)?.seq;
     const isOlder = request.order === "desc";
-    const first = this.#events[0]?.seq ?? Infinity;
-    const last = this.#events.at(-1)?.seq ?? 0;
+    if (first !== undefined && last !== undefined) {
+      if (isOlder ? request.to !== first - 1 : request.from !== last + 1) return;
+    }
     if (isOlder) {
-      const fresh = events.filter((event) => event.seq < first || event.seq > last);
-      this.#events = [...fresh.filter((event) => event.seq < first), ...this.#events];
-      if (events.length < request.limit || (events[0]?.seq ?? 1) <= 1) this.#reachedStart = true;
-      this.#events = this.#events.slice(0, limits.pageEventsMax);
+      if (events.length < request.limit) this.#reachedStart = true;
+      this.#events = [...events, ...this.#events].slice(0, limits.pageEventsMax);
     } else {
-      this.#events = [...this.#events, ...events.filter((event) => event.seq > last)];
+      // What should be there and is not, is damaged: nothing more is to come.
+      if (events.length === 0) this.#lastSeq = last ?? 0;
+      this.#events = [...this.#events, ...events];
       this.#dropOldest();
     }
   }

@@ -127,6 +127,38 @@ describe("the page of a session", function () {
     assert.equal(await page.getByText("This was told.").count(), 1);
   });
 
+  it("asks for all that it missed where that is more than one slice, and stays at the end", async () => {
+    for (const missed of [40, 400]) {
+      const { host: opened, next } = await open(3);
+      const { page } = opened;
+      await page.getByText("answer 2, line 3").waitFor();
+      opened.appendUnheard(next(...Array.from({ length: missed }, (_, at) => turn(`missed ${at}`, "…")).flat()));
+      await opened.append(next(...turn("heard", "This was told.")));
+      await page.getByText("This was told.").waitFor();
+      await until(page, async () => (await fromEnd(page)) < 2);
+      const said = (await page.locator(".row.user .said").allTextContents()).slice(-12, -1);
+      assert.deepEqual(
+        said,
+        said.map((_, at) => `missed ${missed - said.length + at}`),
+      );
+      await opened.close();
+    }
+  });
+
+  it("goes to the start and back to the end, and each shows what is there", async () => {
+    const { host: opened } = await open(500);
+    const { page } = opened;
+    await page.getByText("answer 499, line 3").waitFor();
+    await page.mouse.move(400, 300);
+    await page.mouse.wheel(0, -1_000);
+    await page.getByRole("button", { name: "↑ Start" }).click();
+    await page.getByText("answer 0, line 3").waitFor();
+    assert.equal(await page.locator(".row.user .said").first().textContent(), "question 0");
+    await page.getByRole("button", { name: "↓ Latest" }).click();
+    await page.getByText("answer 499, line 3").waitFor();
+    await until(page, async () => (await fromEnd(page)) < 2);
+  });
+
   it("lets a call be allowed by the keyboard alone", async () => {
     const { host: opened, next } = await open(1);
     const { page } = opened;
