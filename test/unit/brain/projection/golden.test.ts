@@ -39,9 +39,13 @@ const tools = ["bash", "read"].map((name) => ({
   policy: "always_allow" as const,
 }));
 
+function offer(tool: (typeof tools)[number], hand: string): OfferedTool {
+  return { ...tool, hand };
+}
+
 function requestOf({ settings = {} }: Golden, events: readonly AnyEvent[], state: SessionState): ModelRequest {
   const { model = {}, instructions = "", hands = ["local"] } = settings;
-  const offered = hands.flatMap((hand): OfferedTool[] => tools.map((tool) => ({ ...tool, hand })));
+  const offered = hands.flatMap((hand) => tools.map((tool) => offer(tool, hand)));
   // As the harness does: what is summarised is not read again.
   const kept = events.filter(({ seq }) => seq >= state.summarised_before_seq);
   return project(kept, {
