@@ -127,6 +127,8 @@ export class LocalSession {
 
   #start(): void {
     if (this.#closed || this.#runner.isRunning || !needsBrain(this.log.state())) return;
+    // Another window took it over: that one runs it.
+    if (!this.log.holdsLease()) return;
     const runner = this.#runner;
     void runner
       .run()

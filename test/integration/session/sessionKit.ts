@@ -1,0 +1,142 @@
+/** Whole sessions of real parts: file store, local hand, default harness, model adapter and vault against the strict server. */
+import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createAnthropicModel } from "../../../src/brain/model/anthropicModel.ts";
+import { defaultHarness } from "../../../src/brain/harness/defaultHarness.ts";
+import type { Clock } from "../../../src/core/clock.ts";
+import type { StoredEvent } from "../../../src/core/events.ts";
+import type { EventType } from "../../../src/core/events.ts";
+import { Emitter } from "../../../src/core/listen.ts";
+import type { AnyEvent, SessionState } from "../../../src/core/sessionState.ts";
+import { createLocalProvider } from "../../../src/hands/local/localProvider.ts";
+import { LocalSessionService } from "../../../src/orchestrator/localSessionService.ts";
+import { systemClock } from "../../../src/orchestrator/systemClock.ts";
+import { createFileStore } from "../../../src/session/fileStore.ts";
+import { createIds } from "../../../src/session/ids.ts";
+import { createModelKeys } from "../../../src/vault/modelKey.ts";
+import { createRedactor } from "../../../src/vault/redactor.ts";
+import type { Scenario, TurnFunction } from "../../fixtures/messages/scenario.ts";
+import { startMessagesServer, TEST_KEY } from "../../fixtures/messages/strictServer.ts";
+import type { MessagesServer } from "../../fixtures/messages/strictServer.ts";
+
+export interface KitOptions {
+  readonly scenario?: Scenario | TurnFunction;
+  /** Default: the strict server's. */
+  readonly baseUrl?: string;
+  readonly key?: string;
+  readonly model?: string;
+  readonly contextWindow?: number;
+  /** Where sessions are kept; default: in the kit's own folder. */
+  readonly sessions?: string;
+}
+
+/** Time that waits of the program take away: a back-off of a minute is over in a moment. */
+const hurried: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 50), signal) };
+
+export class Kit {
+  readonly server: MessagesServer;
+  readonly folder: string;
+  readonly workspace: string;
+  readonly #options: KitOptions;
+  readonly #services: LocalSessionService[] = [];
+
+  private constructor(server: MessagesServer, folder: string, options: KitOptions) {
+    this.server = server;
+    this.folder = folder;
+    this.workspace = path.join(folder, `Müller's "work" space`);
+    this.#options = options;
+  }
+
+  static async open(options: KitOptions = {}): Promise<Kit> {
+    const { scenario = { turns: [] }, contextWindow } = options;
+    const server = await startMessagesServer({
+      scenario,
+      ...(contextWindow === undefined ? {} : { contextWindow }),
+    });
+    const folder = await realpath(await mkdtemp(path.join(tmpdir(), "many-hands-session-")));
+    const kit = new Kit(server, folder, options);
+    await mkdir(kit.workspace);
+    return kit;
+  }
+
+  get sessions(): string {
+    return this.#options.sessions ?? path.join(this.folder, "sessions");
+  }
+
+  /** One window. */
+  async window(owner = "the window"): Promise<LocalSessionService> {
+    const { baseUrl = this.server.url, key = TEST_KEY, model = "claude-sonnet-5-5", contextWindow } = this.#options;
+    const ids = createIds(systemClock);
+    const values = new Map<string, string>();
+    const redactor = createRedactor();
+    const keys = createModelKeys({
+      secrets: {
+        get: async (name) => values.get(name),
+        store: async (name, value) => void values.set(name, value),
+        delete: async (name) => void values.delete(name),
+        onDidChange: new Emitter<string>().listen,
+      },
+      redactor,
+    });
+    if (key !== "") await keys.set(baseUrl, key);
+    const report = (): void => {};
+    const service = new LocalSessionService({
+      store: createFileStore({ root: this.sessions, clock: systemClock, ids, owner, onError: report }),
+      clock: hurried,
+      ids,
+      loadHarness: () => Promise.resolve(defaultHarness),
+      loadModel: async () =>
+        createAnthropicModel({
+          fetch: keys.fetchFor(baseUrl),
+          baseUrl,
+          redact: (text) => redactor.redact(text),
+        }),
+      settings: () =>
+        Promise.resolve({
+          model: { id: model, max_tokens: 4_000, context_window: contextWindow ?? 200_000, thinking: "off" as const },
+          instructions: "",
+          policy: (tool) => tool.permission,
+        }),
+      defaultHands: () => [{ name: "local", kind: "local", options: { cwd: this.workspace } }],
+      random: () => 0,
+      trusted: () => true,
+      report,
+    });
+    service.registerHandProvider("local", createLocalProvider({ clock: systemClock }));
+    await service.start();
+    this.#services.push(service);
+    return service;
+  }
+
+  async close(): Promise<void> {
+    for (const service of this.#services) await service.close();
+    await this.server.close();
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Resolves with the state once it is as wanted; the test's own time limit ends the wait. */
+export async function stateOf(
+  service: LocalSessionService,
+  id: string,
+  wanted: (state: SessionState) => boolean,
+): Promise<SessionState> {
+  for (;;) {
+    const { state } = await service.getSession(id);
+    if (wanted(state)) return state;
+    await systemClock.sleep(10);
+  }
+}
+
+export function isIdle(state: SessionState): boolean {
+  return state.status === "idle" && state.stop_reason !== null && state.stop_reason.type !== "requires_action";
+}
+
+export function ofType<T extends EventType>(events: readonly AnyEvent[], type: T): readonly StoredEvent<T>[] {
+  return events.filter((event) => event.type === type) as unknown as readonly StoredEvent<T>[];
+}
+
+export function textOf(result: StoredEvent<"agent.tool_result"> | undefined): string {
+  return (result?.content ?? []).map((block) => (block.type === "text" ? block.text : "")).join("\n");
+}
