@@ -37,7 +37,7 @@ function onlyRow(...events: readonly NewEvent[]): Row {
 function callOf(...events: readonly NewEvent[]): CallRow {
   const row = onlyRow(...events);
   assert.equal(row.kind, "call");
-  return row as CallRow;
+  return row;
 }
 
 describe("rows of a log", () => {

@@ -51,7 +51,7 @@ describe("the stretch of the log that a page holds", () => {
     assert.equal(timeline.append(all.slice(8, 9)), false);
     const missed = timeline.newer();
     assert.equal(missed?.from, 7);
-    timeline.addSlice(missed as SliceRequest, answer(all.slice(0, 9), missed as SliceRequest), 9);
+    timeline.addSlice(missed, answer(all.slice(0, 9), missed), 9);
     assert.deepEqual(seqs(timeline), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 

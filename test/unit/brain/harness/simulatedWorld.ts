@@ -3,14 +3,12 @@ import { strict as assert } from "node:assert";
 import type {
   CompletedCall,
   Effect,
-  EffectReply,
   EffectValues,
   Harness,
   HarnessContext,
 } from "../../../../src/core/effects.ts";
 import type { ClientEvent, NewEvent } from "../../../../src/core/events.ts";
 import type { EventId } from "../../../../src/core/ids.ts";
-import type { Json } from "../../../../src/core/json.ts";
 import type { AssistantBlock, ModelOutcome, ModelRequest } from "../../../../src/core/model.ts";
 import { EMPTY_STATE, foldSession, needsBrain } from "../../../../src/core/sessionState.ts";
 import type { AnyEvent, SessionState } from "../../../../src/core/sessionState.ts";
@@ -70,7 +68,7 @@ export class SimulatedWorld {
         assert.ok(this.effects < STEPS_MAX, "the harness goes round in circles");
         this.onEffect(this.effects, step.value);
         const value = this.#perform(step.value);
-        step = await steps.next({ state: this.state, value } as EffectReply);
+        step = await steps.next({ state: this.state, value });
       }
     }
   }
@@ -98,7 +96,7 @@ export class SimulatedWorld {
   }
 
   #ask(request: ModelRequest): ModelOutcome {
-    assert.equal(validateRequest({ ...request, stream: true } as unknown as Json), null);
+    assert.equal(validateRequest({ ...request, stream: true }), null);
     const interrupted = this.state.interrupt_seq !== null;
     this.requests.push({ request, seq: this.state.seq, interrupted });
     if (interrupted) return { kind: "interrupted", blocks: [] };
