@@ -23,7 +23,7 @@ interface Drawn {
 }
 
 export class Conversation {
-  readonly element = h("div", { class: "rows", role: "feed", "aria-label": "Conversation" });
+  readonly element = h("div", { class: "rows" });
   #drawn = new Map<string, Drawn>();
   /** What the person opened or folded, by row. */
   readonly #toggled = new Map<string, boolean>();
@@ -41,6 +41,8 @@ export class Conversation {
       this.element,
       [...drawn.values()].map(({ element }) => element),
     );
+    // A feed must have articles: an empty one is none yet.
+    if (drawn.size > 0) this.element.setAttribute("role", "feed");
   }
 
   /** All that the look of a row depends on. */
@@ -105,7 +107,7 @@ export class Conversation {
 
   #thinkingView(row: ThinkingRow): HTMLElement {
     const label = row.isLive ? "Thinking…" : row.text === "" ? "Thought (not shown)" : "Thought";
-    if (row.text === "") return h("div", { class: "row thinking" }, h("span", { class: "label" }, label));
+    if (row.text === "") return h("article", { class: "row thinking" }, h("span", { class: "label" }, label));
     const details = h(
       "details",
       { open: this.#toggled.get(row.key) ?? false },
@@ -117,7 +119,7 @@ export class Conversation {
       ),
       h("div", { class: "thought" }, row.text),
     );
-    return h("div", { class: "row thinking" }, details);
+    return h("article", { class: "row thinking", "aria-label": label }, details);
   }
 }
 
@@ -164,6 +166,6 @@ function noteView(row: NoteRow, post: (message: FromPage) => void): HTMLElement 
     actions.push(button("Open settings", "secondary", () => post({ type: "open_settings", query: "manyHands.model" })));
   }
   if (row.action !== null) actions.push(button("Try again", "secondary", () => post({ type: "wake" })));
-  const text = h("span", {}, row.text);
-  return h("div", { class: `row note ${row.level}`, role: row.level === "error" ? "alert" : "note" }, text, ...actions);
+  const text = h("span", { role: row.level === "error" ? "alert" : "note" }, row.text);
+  return h("article", { class: `row note ${row.level}` }, text, ...actions);
 }

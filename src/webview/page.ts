@@ -35,7 +35,7 @@ class Page {
   readonly #conversation = new Conversation();
   readonly #composer: Composer;
   readonly #headerSlot = h("div", { class: "header-slot" });
-  readonly #scroller = h("div", { class: "scroller", tabindex: "0", "aria-label": "Conversation" });
+  readonly #scroller = h("section", { class: "scroller", tabindex: "0", "aria-label": "Conversation" });
   readonly #notice = h("div", { class: "notice", role: "status", "aria-live": "polite", hidden: true });
   readonly #announcer = h("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
   readonly #toEnd: HTMLButtonElement;

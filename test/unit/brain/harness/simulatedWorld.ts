@@ -1,12 +1,6 @@
 /** Everything that happens to a harness, owned by a test: a log in memory, a model that says its part, calls that succeed. */
 import { strict as assert } from "node:assert";
-import type {
-  CompletedCall,
-  Effect,
-  EffectValues,
-  Harness,
-  HarnessContext,
-} from "../../../../src/core/effects.ts";
+import type { CompletedCall, Effect, EffectValues, Harness, HarnessContext } from "../../../../src/core/effects.ts";
 import type { ClientEvent, NewEvent } from "../../../../src/core/events.ts";
 import type { EventId } from "../../../../src/core/ids.ts";
 import type { AssistantBlock, ModelOutcome, ModelRequest } from "../../../../src/core/model.ts";
@@ -14,7 +8,7 @@ import { EMPTY_STATE, foldSession, needsBrain } from "../../../../src/core/sessi
 import type { AnyEvent, SessionState } from "../../../../src/core/sessionState.ts";
 import { validateRequest } from "../../../fixtures/messages/validateRequest.ts";
 
-export const usage = {
+const usage = {
   input_tokens: 10,
   output_tokens: 5,
   cache_creation_input_tokens: 0,
