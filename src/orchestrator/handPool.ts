@@ -18,6 +18,8 @@ export interface HandPoolPorts {
 export class HandPool {
   readonly #ports: HandPoolPorts;
   readonly #hands = new Map<string, Promise<Hand>>();
+  /** By instance: its `hand.provisioned` on its way into the log. */
+  readonly #recording = new Map<string, Promise<unknown>>();
   readonly #closing = new AbortController();
 
   constructor(ports: HandPoolPorts) {
@@ -29,14 +31,14 @@ export class HandPool {
     this.get(name).catch(() => {});
   }
 
-  /** The hand of that name. Rejects with `hand_unknown` or `hand_unavailable`; the next call tries anew. */
-  get(name: string): Promise<Hand> {
-    const existing = this.#hands.get(name);
-    if (existing !== undefined) return existing;
-    const provisioned = this.#provision(name);
-    this.#hands.set(name, provisioned);
-    provisioned.catch(() => this.#forget(name, provisioned));
-    return provisioned;
+  /**
+   * The hand of that name, which is in the log. Rejects with `hand_unknown` or `hand_unavailable`; the next call tries
+   * anew. One that was made ahead of time, when the log could not be written, is recorded when it is asked for.
+   */
+  async get(name: string): Promise<Hand> {
+    const hand = await this.#held(name);
+    await this.#record(name, hand);
+    return hand;
   }
 
   /** The hand if it is there already: for a signal or an acknowledgement, which must not provision one. */
@@ -71,26 +73,55 @@ export class HandPool {
     }
   }
 
+  #held(name: string): Promise<Hand> {
+    const existing = this.#hands.get(name);
+    if (existing !== undefined) return existing;
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason as Error);
+    const provisioned = this.#provision(name);
+    this.#hands.set(name, provisioned);
+    provisioned.catch(() => this.#forget(name, provisioned));
+    return provisioned;
+  }
+
   async #provision(name: string): Promise<Hand> {
     const { spec, provider } = this.#find(name);
-    const state = this.#ports.state();
     try {
       const hand = await provider.provision(spec, {
         sessionId: this.#ports.sessionId,
         storagePath: this.#ports.storagePath(name),
-        previousInstance: state.instances[name] ?? null,
+        previousInstance: this.#ports.state().instances[name] ?? null,
         signal: this.#closing.signal,
         onProgress: (message) => this.#ports.report(`hand ${name}: ${message}`),
       });
-      if (hand.instance !== state.instances[name]) await this.#ports.emit([provisionedEvent(spec, hand)]);
       hand.onDidLose((message) => void this.#lost(name, hand, message));
       return hand;
     } catch (thrown) {
-      if (!this.#closing.signal.aborted) {
-        const message = messageOf(thrown);
-        await this.#ports.emit([{ type: "hand.provision_failed", hand: name, kind: spec.kind, message }]);
-      }
+      if (!this.#closing.signal.aborted) await this.#recordFailure(spec, thrown);
       throw thrown;
+    }
+  }
+
+  async #record(name: string, hand: Hand): Promise<void> {
+    const { spec } = this.#find(name);
+    if (this.#ports.state().instances[name] === hand.instance) return;
+    let recording = this.#recording.get(hand.instance);
+    if (recording === undefined) {
+      recording = this.#ports.emit([provisionedEvent(spec, hand)]);
+      this.#recording.set(hand.instance, recording);
+    }
+    try {
+      await recording;
+    } finally {
+      this.#recording.delete(hand.instance);
+    }
+  }
+
+  /** What went wrong with the hand matters more than that it could not be written down. */
+  async #recordFailure({ name, kind }: HandSpec, thrown: unknown): Promise<void> {
+    try {
+      await this.#ports.emit([{ type: "hand.provision_failed", hand: name, kind, message: messageOf(thrown) }]);
+    } catch (failed) {
+      this.#ports.report("a failure of a hand could not be recorded", failed);
     }
   }
 
