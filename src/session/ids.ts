@@ -10,15 +10,19 @@ const RANDOM_CHARS = 16;
 /** Ids of one source ascend strictly, also within a millisecond and when the clock is set back. */
 export function createIds(clock: Pick<Clock, "now">): Ids {
   let lastMs = -1;
+  let time = "";
   let digits: number[] = [];
   const next = (): string => {
     const now = clock.now();
     if (now > lastMs) {
       lastMs = now;
+      time = timeText(now);
       // The highest digit starts in the lower half, so that counting up does not run over.
       digits = Array.from(randomBytes(RANDOM_CHARS), (byte, place) => byte % (place === 0 ? 16 : 32));
     } else countUp(digits);
-    return timeText(lastMs) + digits.map((digit) => ALPHABET[digit]).join("");
+    let text = time;
+    for (const digit of digits) text += ALPHABET[digit] ?? "";
+    return text;
   };
   return {
     sessionId: () => `sesn_${next()}` as SessionId,
