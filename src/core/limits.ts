@@ -44,6 +44,8 @@ export const limits = {
   queueDepthMax: 100,
   /** Size of one user message, text and attachments together. */
   messageBytesMax: 24 * MiB,
+  /** How long what a harness read of a log is kept for its next run: as long as a model keeps its prompt cache. */
+  recentEventsMs: 300_000,
   /** Events in one slice. */
   sliceEventsMax: 1_000,
   /** Events that the session page asks for at once, and that it keeps. */

@@ -14,6 +14,7 @@ import { HandPool } from "./handPool.ts";
 import { harnessContext } from "./harnessContext.ts";
 import { runModelTurn } from "./modelTurn.ts";
 import type { OrchestratorPorts } from "./ports.ts";
+import { RecentEvents } from "./recentEvents.ts";
 
 export interface SessionRunnerPorts extends OrchestratorPorts {
   readonly providers: ReadonlyMap<string, HandProvider>;
@@ -27,6 +28,7 @@ export class SessionRunner {
   readonly #ending = new AbortController();
   readonly #hands: HandPool;
   readonly #calls: CallBoard;
+  readonly #recent: RecentEvents;
   #context: HarnessContext | null = null;
   #asking: AbortController | null = null;
   #knock: () => void = () => {};
@@ -37,6 +39,7 @@ export class SessionRunner {
   constructor(log: SessionLog, ports: SessionRunnerPorts) {
     this.#log = log;
     this.#ports = ports;
+    this.#recent = new RecentEvents(log, ports.clock);
     this.#hands = new HandPool({
       sessionId: log.id,
       providers: ports.providers,
@@ -68,8 +71,10 @@ export class SessionRunner {
 
   /** Runs until there is nothing to do; joins a run that is under way. Needs the lease. */
   run(): Promise<void> {
+    this.#recent.wake();
     this.#running ??= this.#runWhileNeeded().finally(() => {
       this.#running = null;
+      if (!this.#ending.signal.aborted) this.#recent.rest();
     });
     return this.#running;
   }
@@ -96,6 +101,7 @@ export class SessionRunner {
 
   #end(): void {
     this.#calls.close();
+    this.#recent.wake();
     this.#ending.abort(new ManyHandsError("cancelled", "session", "the session is being closed"));
     this.#asking?.abort();
     this.#knock();
@@ -146,7 +152,7 @@ export class SessionRunner {
         this.#calls.stop(effect.tool_use_ids);
         return null;
       case "read_events":
-        return this.#log.getEvents(effect.slice);
+        return this.#recent.getEvents(effect.slice);
       case "wait":
         return this.#wait(effect.for_ms);
       default:
