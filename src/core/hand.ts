@@ -50,6 +50,49 @@ export interface CallResult {
 /** What a hand knows of a call that it may or may not have been given. */
 export type Attached = { readonly kind: "never_started" } | { readonly kind: "result"; readonly result: CallResult };
 
+export interface FileStat {
+  readonly kind: "file" | "directory" | "other";
+  readonly bytes: number;
+  /** By the far end's clock, in milliseconds since 1970. */
+  readonly modified_ms: number;
+  /** Of the thing itself; kind, bytes and time are those of what it leads to. */
+  readonly is_link: boolean;
+}
+
+export interface FileEntry extends FileStat {
+  readonly name: string;
+}
+
+/**
+ * The files at a far end, for people and for resources; the agent has its tools. Paths are absolute, text of any kind but
+ * NUL. Rejections are ManyHandsError `file_missing`, `file_exists`, `file_denied`, or `hand_unavailable`.
+ */
+export interface HandFiles {
+  /** Where to begin: the hand's start directory. */
+  readonly root: string;
+  stat(path: string): Promise<FileStat>;
+  list(path: string): Promise<readonly FileEntry[]>;
+  /** From `offset` on; the chunks are as the transport gives them. `take` is awaited: back pressure. */
+  read(path: string, take: (chunk: Uint8Array) => Promise<void>, offset?: number): Promise<void>;
+  /** Replaces the content in one step (a new file moved into place), or creates the file; its folder must exist. */
+  write(path: string, content: AsyncIterable<Uint8Array>): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  /** Replaces what is at `to`. */
+  rename(from: string, to: string): Promise<void>;
+  /** A directory with all that is in it. */
+  remove(path: string): Promise<void>;
+}
+
+/** A shell with a terminal at a far end, for a person. */
+export interface HandTerminal {
+  readonly onDidWrite: Listen<string>;
+  /** The exit status, or null where it is not known. */
+  readonly onDidEnd: Listen<number | null>;
+  write(text: string): void;
+  resize(columns: number, rows: number): void;
+  close(): void;
+}
+
 /**
  * A provisioned hand. `execute` with an id that the hand has seen gives the first one's result (I6).
  * Rejections are ManyHandsError: `hand_detached` when `close` was called meanwhile (the call may live on; ask again with
@@ -69,6 +112,14 @@ export interface Hand {
   acknowledge(ids: readonly EventId[]): Promise<void>;
   /** The stream to the far end was lost for good; the reason in words. */
   readonly onDidLose: Listen<string>;
+  /** False: the stream was lost and is being opened again, and calls wait for it; true: it is there again. */
+  readonly onDidChangeLink?: Listen<boolean>;
+  /** Absent where a hand has no files that one could browse. */
+  readonly files?: HandFiles;
+  /** Absent where a hand has no terminal for people. Rejects with `hand_unavailable`. */
+  openTerminal?(size: { readonly columns: number; readonly rows: number }): Promise<HandTerminal>;
+  /** One round trip to the far end and its shell, in milliseconds. Rejects with `hand_unavailable`. */
+  ping?(): Promise<number>;
   /** Lets go of the far end; commands live on. */
   close(): Promise<void>;
   /** Ends all that runs there and removes what the session left: the journal, a container. */

@@ -25,6 +25,16 @@ export const limits = {
   bashTimeoutMsMax: 600_000,
   /** Largest time that `bash_output` waits, in milliseconds. */
   bashOutputWaitMsMax: 120_000,
+  /** One step of reaching a far end: a connection, a handshake, a channel, the first answer of a shell. */
+  handStepMs: 20_000,
+  /** A lost stream to a hand is opened again so often in a row, with growing pauses up to the cap, in milliseconds. */
+  handRelinksMax: 40,
+  handRelinkMs: 100,
+  handRelinkMsMax: 5_000,
+  /** Bytes that are asked for at once of what is at a far end. */
+  handPieceBytes: 1 * MiB,
+  /** Output of a call that comes with the notice of its end. */
+  handInlineBytes: 1_024,
   /** After an interrupt: how long a process group has between TERM and KILL. */
   killGraceMs: 2_000,
   /** Model turns after one input of the person; then the session asks whether to go on. */

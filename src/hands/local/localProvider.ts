@@ -1,6 +1,6 @@
 /** The local kind of hand: a shell on this computer, in the workspace folder, with its journal in the session's storage. */
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { arch, platform, release } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../core/clock.ts";
@@ -8,7 +8,7 @@ import type { HandSpec } from "../../core/config.ts";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { HandProvider } from "../../core/hand.ts";
 import { messageOf } from "../../core/json.ts";
-import { shellTools } from "./tools.ts";
+import { shellTools } from "../shell/tools.ts";
 
 export interface LocalProviderPorts {
   readonly clock: Clock;
@@ -29,14 +29,19 @@ export function createLocalProvider({ clock, shell = "/bin/sh" }: LocalProviderP
       const journal = join(context.storagePath, "journal");
       try {
         await mkdir(journal, { recursive: true, mode: 0o700 });
-        const [{ LocalHand }, { Supervisor }] = await Promise.all([
-          import("./localHand.ts"),
-          import("./supervisor.ts"),
+        const [{ ShellHand }, { Link }, { filesOverShell }, { localFarEnd }, { localJournal }] = await Promise.all([
+          import("../shell/shellHand.ts"),
+          import("../shell/link.ts"),
+          import("../shell/shellFiles.ts"),
+          import("./localFarEnd.ts"),
+          import("./localJournal.ts"),
         ]);
-        const instance = await instanceOf(journal);
-        const environment = environmentOf(process.env);
-        const supervisor = await Supervisor.open({ shell, journal, startDirectory, environment });
-        return new LocalHand({ supervisor, clock, instance, description: describe(spec), journal, startDirectory });
+        const farEnd = localFarEnd(shell, environmentOf(process.env));
+        const instance = `local-${randomUUID()}`;
+        const settings = { journal, journalName: "", startDirectory, instance, inlineBytes: 0 };
+        const link = await Link.open({ clock, farEnd, settings, signal: context.signal });
+        const files = localJournal(link.facts.journal, link.facts.startDirectory);
+        return new ShellHand({ link, files, browse: filesOverShell(link), farEnd, clock, description: describe(spec) });
       } catch (thrown) {
         if (thrown instanceof ManyHandsError) throw thrown;
         const message = `The local hand cannot be provisioned: ${messageOf(thrown)}`;
@@ -58,15 +63,6 @@ function directoryOf(spec: HandSpec): string {
 
 function describe(spec: HandSpec): string {
   return `this computer (${platform()} ${release()}, ${arch()}), start directory ${String(spec.options?.["cwd"] ?? "")}`;
-}
-
-/** The same for as long as the journal is there: a new journal is another hand, as it knows nothing of old calls. */
-async function instanceOf(journal: string): Promise<string> {
-  const path = join(journal, "instance");
-  await writeFile(path, `local-${randomUUID()}`, { flag: "wx", mode: 0o600 }).catch((thrown: unknown) => {
-    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
-  });
-  return (await readFile(path, "utf8")).trim();
 }
 
 function environmentOf(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

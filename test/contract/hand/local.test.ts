@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createLocalProvider } from "../../../src/hands/local/localProvider.ts";
 import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
+import { browseContract } from "./browseContract.ts";
 import { commandsContract } from "./commandsContract.ts";
 import { filesContract } from "./filesContract.ts";
 import { bash, Recorder, callOf } from "./handSupport.ts";
@@ -42,6 +43,7 @@ describe("the local hand", function () {
   describe("with commands", () => commandsContract(makePlace));
   describe("with files", () => filesContract(makePlace));
   describe("with its journal", () => journalContract(makePlace));
+  describe("with files for people", () => browseContract(makePlace));
 
   it("leaves nothing of acknowledged calls in its journal but their ids", async () => {
     const place = await makePlace();
