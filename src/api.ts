@@ -28,10 +28,24 @@ export type {
   CallContext,
   CallResult,
   FileChange,
+  FileEntry,
+  FileStat,
   Hand,
+  HandFiles,
   HandProvider,
+  HandTerminal,
   ProvisionContext,
 } from "./core/hand.ts";
+export type {
+  HandFailure,
+  HandInfo,
+  HandState,
+  HandStatus,
+  HandTest,
+  HandTestOptions,
+  HandUse,
+  OpenedHand,
+} from "./core/handInfo.ts";
 export type { EventId, SessionId } from "./core/ids.ts";
 export type { Disposable, Listen } from "./core/listen.ts";
 export type { CreateSessionOptions, SessionInfo, SessionService, SessionUpdate } from "./core/service.ts";
@@ -53,6 +67,8 @@ export const API_VERSION = 1;
  * - `wake(id)`: goes on with what there is to do, also after a failure had ended the retries.
  * - `onDidAppendEvent`: each event once it is on disk, of every session that this window has open.
  * - `registerHandProvider(kind, provider)`: a new kind of hand; sessions use it through `hands: [{name, kind}]`.
+ * - `listHands()`, `testHand(spec)`, `openHand(id | null, name)`, `restartHand(id | null, name)`: hands as a person sees
+ *   them: state, latency and last failure, the files and a terminal of one.
  */
 export interface ManyHandsApi extends SessionService {
   readonly version: typeof API_VERSION;

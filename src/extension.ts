@@ -88,8 +88,15 @@ function apiOf(loaded: Promise<SessionService>): ManyHandsApi {
     takeOver: async (id) => (await loaded).takeOver(id),
     readBlob: async (id, ref, range) => (await loaded).readBlob(id, ref, range),
     registerHandProvider: (kind, provider) => register((service) => service.registerHandProvider(kind, provider)),
+    handKinds: async () => (await loaded).handKinds(),
+    listHands: async () => (await loaded).listHands(),
+    testHand: async (spec, options) => (await loaded).testHand(spec, options),
+    openHand: async (id, name) => (await loaded).openHand(id, name),
+    restartHand: async (id, name) => (await loaded).restartHand(id, name),
+    pingHands: async () => (await loaded).pingHands(),
     onDidAppendEvent: listen((service) => service.onDidAppendEvent),
     onDidStream: listen((service) => service.onDidStream),
     onDidChangeSessions: listen((service) => service.onDidChangeSessions),
+    onDidChangeHands: listen((service) => service.onDidChangeHands),
   };
 }

@@ -27,6 +27,10 @@ export const limits = {
   bashOutputWaitMsMax: 120_000,
   /** One step of reaching a far end: a connection, a handshake, a channel, the first answer of a shell. */
   handStepMs: 20_000,
+  /** A test of a hand, an image that is pulled for it included. */
+  handTestMs: 300_000,
+  /** How often hands in view are asked for a round trip, in milliseconds. */
+  handPingMs: 10_000,
   /** A lost stream to a hand is opened again so often in a row, with growing pauses up to the cap, in milliseconds. */
   handRelinksMax: 40,
   handRelinkMs: 100,

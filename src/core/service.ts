@@ -5,6 +5,7 @@
 import type { HandSpec, PermissionMode } from "./config.ts";
 import type { BlobRef, ClientEvent, StreamEvent } from "./events.ts";
 import type { HandProvider } from "./hand.ts";
+import type { HandInfo, HandTest, HandTestOptions, OpenedHand } from "./handInfo.ts";
 import type { SessionId } from "./ids.ts";
 import type { Disposable, Listen } from "./listen.ts";
 import type { Damage, LeaseHolder, Slice } from "./sessionLog.ts";
@@ -54,12 +55,29 @@ export interface SessionService {
   takeOver(id: string): Promise<void>;
   readBlob(id: string, ref: BlobRef, range?: { readonly offset: number; readonly bytes: number }): Promise<Uint8Array>;
   registerHandProvider(kind: string, provider: HandProvider): Disposable;
+  /** The kinds that have a provider now. */
+  handKinds(): Promise<readonly string[]>;
+  /** The hands of the settings first, then those of sessions that this window has open; each spec once. */
+  listHands(): Promise<readonly HandInfo[]>;
+  /** Provisions a hand of no session, asks for one round trip, and ends it again. What went wrong is in the result. */
+  testHand(spec: HandSpec, options?: HandTestOptions): Promise<HandTest>;
+  /**
+   * A hand for a person: its files, a terminal. Provisioned if it is not there. `id` null: one of the settings' hands, of
+   * no session. Rejects with `hand_unknown`, `hand_unavailable`, `session_read_only` or `not_trusted`.
+   */
+  openHand(id: string | null, name: string): Promise<OpenedHand>;
+  /** Ends it and all that runs in it; it is provisioned anew when it is next needed. Refused while a call runs there. */
+  restartHand(id: string | null, name: string): Promise<void>;
+  /** Asks every hand that is there for one round trip; see `latency_ms`. */
+  pingHands(): Promise<void>;
 
   readonly onDidAppendEvent: Listen<{ readonly session_id: SessionId; readonly event: AnyEvent }>;
   /** Live parts that are never stored. */
   readonly onDidStream: Listen<{ readonly session_id: SessionId; readonly event: StreamEvent }>;
   /** Something that a list shows has changed: `id`, or the list as a whole. */
   readonly onDidChangeSessions: Listen<{ readonly id: SessionId | null }>;
+  /** What `listHands` or `handKinds` gives has changed. */
+  readonly onDidChangeHands: Listen<null>;
 }
 
 export interface SessionUpdate {

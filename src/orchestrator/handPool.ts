@@ -5,6 +5,8 @@ import type { NewEvent } from "../core/events.ts";
 import type { Hand, HandProvider } from "../core/hand.ts";
 import { messageOf } from "../core/json.ts";
 import type { SessionState } from "../core/sessionState.ts";
+import { providerOf } from "./providers.ts";
+import type { HandBoard } from "./handBoard.ts";
 
 export interface HandPoolPorts {
   readonly sessionId: string;
@@ -13,6 +15,8 @@ export interface HandPoolPorts {
   readonly state: () => SessionState;
   readonly emit: (events: readonly NewEvent[]) => Promise<unknown>;
   readonly report: (what: string, thrown?: unknown) => void;
+  /** Told of what becomes of each hand. */
+  readonly board: HandBoard;
 }
 
 export class HandPool {
@@ -29,6 +33,11 @@ export class HandPool {
   /** Begins to provision the hand, if nobody has; failures are kept for whoever needs it (I11). */
   prewarm(name: string): void {
     this.get(name).catch(() => {});
+  }
+
+  /** The hand, which need not be in the log yet: for a person, not for a call. */
+  async ahead(name: string): Promise<Hand> {
+    return this.#held(name);
   }
 
   /**
@@ -48,6 +57,30 @@ export class HandPool {
     } catch {
       return null;
     }
+  }
+
+  /** Ends the hand and all that runs in it; the next call provisions another. Nothing where there is none yet. */
+  async restart(name: string): Promise<void> {
+    const hand = await this.existing(name);
+    this.#hands.delete(name);
+    this.#ports.board.clear(name);
+    if (hand === null) return;
+    const message = "It was restarted by the person.";
+    if (this.#ports.state().instances[name] === hand.instance) {
+      await this.#ports.emit([{ type: "hand.lost", hand: name, instance: hand.instance, message }]);
+    }
+    await hand.destroy();
+  }
+
+  /** Asks each hand that is there for one round trip; a failure shows in the hand's own state. */
+  async ping(): Promise<void> {
+    const names = [...this.#hands.keys()].filter((name) => this.#ports.board.of(name).state === "ready");
+    await Promise.all(
+      names.map(async (name) => {
+        const latency = await (await this.existing(name))?.ping?.().catch(() => null);
+        if (latency !== undefined && latency !== null) this.#ports.board.pinged(name, latency);
+      }),
+    );
   }
 
   /** Lets go of all hands; commands live on. */
@@ -85,17 +118,24 @@ export class HandPool {
 
   async #provision(name: string): Promise<Hand> {
     const { spec, provider } = this.#find(name);
+    const { board } = this.#ports;
+    board.provisioning(name);
     try {
       const hand = await provider.provision(spec, {
         sessionId: this.#ports.sessionId,
         storagePath: this.#ports.storagePath(name),
         previousInstance: this.#ports.state().instances[name] ?? null,
         signal: this.#closing.signal,
-        onProgress: (message) => this.#ports.report(`hand ${name}: ${message}`),
+        onProgress: (message) => {
+          board.progress(name, message);
+          this.#ports.report(`hand ${name}: ${message}`);
+        },
       });
+      board.ready(name, hand);
       hand.onDidLose((message) => void this.#lost(name, hand, message));
       return hand;
     } catch (thrown) {
+      board.failed(name, thrown);
       if (!this.#closing.signal.aborted) await this.#recordFailure(spec, thrown);
       throw thrown;
     }
@@ -130,18 +170,14 @@ export class HandPool {
     if (spec === undefined) {
       throw new ManyHandsError("hand_unknown", "hand", `this session has no hand named "${name}"`);
     }
-    const provider = this.#ports.providers.get(spec.kind);
-    if (provider === undefined) {
-      const message = `no provider for hands of kind "${spec.kind}"; the extension that brings it may be disabled`;
-      throw new ManyHandsError("hand_unavailable", "hand", message);
-    }
-    return { spec, provider };
+    return { spec, provider: providerOf(this.#ports.providers, spec) };
   }
 
   async #lost(name: string, hand: Hand, message: string): Promise<void> {
     const held = this.#hands.get(name);
     if (held === undefined || (await held.catch(() => null)) !== hand) return;
     this.#hands.delete(name);
+    this.#ports.board.lost(name, message);
     try {
       await this.#ports.emit([{ type: "hand.lost", hand: name, instance: hand.instance, message }]);
     } catch (thrown) {

@@ -1,7 +1,9 @@
 /** One session of this computer, as this window sees it: reads always, writes and runs while it holds the lease. */
 import { ManyHandsError, hasCode } from "../core/errors.ts";
 import type { ClientEvent, NewEvent, StreamEvent } from "../core/events.ts";
-import type { HandProvider } from "../core/hand.ts";
+import type { HandSpec } from "../core/config.ts";
+import type { Hand, HandProvider } from "../core/hand.ts";
+import type { HandStatus } from "../core/handInfo.ts";
 import { messageOf } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
 import type { SessionInfo, SessionUpdate } from "../core/service.ts";
@@ -16,6 +18,7 @@ export interface LocalSessionPorts extends OrchestratorPorts {
   readonly onAppend: (events: readonly AnyEvent[]) => void;
   readonly onStream: (event: StreamEvent) => void;
   readonly onChange: () => void;
+  readonly onChangeHands: () => void;
 }
 
 export class LocalSession {
@@ -103,6 +106,38 @@ export class LocalSession {
     if (!this.#runner.isRunning) await this.#rest();
   }
 
+  /** The hands that the session names, each with its state. */
+  hands(): readonly { readonly spec: HandSpec; readonly status: HandStatus }[] {
+    return this.log.state().hands.map((spec) => ({ spec, status: this.#runner.board.of(spec.name) }));
+  }
+
+  /** Provisions it if need be, which is recorded: that needs the lease where no hand is there yet. */
+  async openHand(name: string): Promise<Hand> {
+    this.#mustBeWritable();
+    const existing = await this.#runner.hands.existing(name);
+    if (existing !== null) return existing;
+    // Refused where another window runs the session. Not held while it is provisioned: messages must not wait for that.
+    await this.#withLease(async () => {});
+    await this.#runner.hands.ahead(name);
+    const hand = await this.#withLease(() => this.#runner.hands.get(name));
+    await this.#rest();
+    return hand;
+  }
+
+  async restartHand(name: string): Promise<void> {
+    this.#mustBeWritable();
+    if (this.log.state().unanswered.some((use) => use.hand === name && use.started !== null)) {
+      const message = `A call runs on the hand "${name}". Stop the session first, or wait until it has ended.`;
+      throw new ManyHandsError("hand_unavailable", "session", message);
+    }
+    await this.#withLease(() => this.#runner.hands.restart(name));
+    await this.#rest();
+  }
+
+  async pingHands(): Promise<void> {
+    await this.#runner.hands.ping();
+  }
+
   /** Ends its hands; the caller removes the log. Needs the lease. */
   async destroy(): Promise<void> {
     await this.#withLease(() => this.#runner.destroy());
@@ -122,6 +157,7 @@ export class LocalSession {
       ...this.#ports,
       stream: this.#ports.onStream,
       onPause: (reason) => this.#setPaused(reason),
+      onChangeHands: this.#ports.onChangeHands,
     });
   }
 

@@ -1,7 +1,9 @@
 /** The session service over local logs: the orchestrator that views, other extensions and activation talk to. */
 import { ManyHandsError } from "../core/errors.ts";
 import type { BlobRef, ClientEvent, StreamEvent } from "../core/events.ts";
+import type { HandSpec } from "../core/config.ts";
 import type { HandProvider } from "../core/hand.ts";
+import type { HandInfo, HandTest, HandTestOptions, OpenedHand } from "../core/handInfo.ts";
 import type { SessionId } from "../core/ids.ts";
 import { parseSessionId } from "../core/ids.ts";
 import { Emitter } from "../core/listen.ts";
@@ -12,8 +14,11 @@ import type { SessionListing, Slice } from "../core/sessionLog.ts";
 import { needsBrain } from "../core/sessionState.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
 import { parseClientEvent } from "./clientEvent.ts";
+import { openedHand } from "./handBoard.ts";
+import { handKey, listedHands, specOfUse } from "./handList.ts";
 import { LocalSession } from "./localSession.ts";
 import type { OrchestratorPorts } from "./ports.ts";
+import { SpareHands } from "./spareHands.ts";
 
 /** How often sessions that another window left behind are looked for, in milliseconds. */
 const WATCH_MS = 3_000;
@@ -25,6 +30,10 @@ export class LocalSessionService implements SessionService {
   readonly #appended: Emitter<{ readonly session_id: SessionId; readonly event: AnyEvent }>;
   readonly #streamed: Emitter<{ readonly session_id: SessionId; readonly event: StreamEvent }>;
   readonly #changed: Emitter<{ readonly id: SessionId | null }>;
+  readonly #handsChanged: Emitter<null>;
+  readonly #spares: SpareHands;
+  /** By `handKey`: what its last test has shown. */
+  readonly #tests = new Map<string, HandTest>();
   readonly #closing = new AbortController();
   /** What the list looked like when it was last read, to notice what other windows do. */
   #seen = new Map<SessionId, string>();
@@ -35,11 +44,19 @@ export class LocalSessionService implements SessionService {
     this.#appended = new Emitter(onError);
     this.#streamed = new Emitter(onError);
     this.#changed = new Emitter(onError);
+    this.#handsChanged = new Emitter(onError);
+    this.#spares = new SpareHands({
+      ...ports,
+      providers: this.#providers,
+      onChange: () => this.#handsChanged.fire(null),
+    });
   }
 
   readonly onDidAppendEvent: SessionService["onDidAppendEvent"] = (listener) => this.#appended.listen(listener);
   readonly onDidStream: SessionService["onDidStream"] = (listener) => this.#streamed.listen(listener);
   readonly onDidChangeSessions: SessionService["onDidChangeSessions"] = (listener) => this.#changed.listen(listener);
+
+  readonly onDidChangeHands: SessionService["onDidChangeHands"] = (listener) => this.#handsChanged.listen(listener);
 
   /** Wakes every session that was not idle, and keeps an eye on those that another window runs or left behind. */
   async start(): Promise<void> {
@@ -48,9 +65,7 @@ export class LocalSessionService implements SessionService {
   }
 
   async createSession(options: CreateSessionOptions): Promise<SessionInfo> {
-    if (!this.#ports.trusted()) {
-      throw new ManyHandsError("not_trusted", "session", "Trust this workspace first: nothing is executed until then.");
-    }
+    this.#mustBeTrusted();
     const hands = options.hands ?? this.#ports.defaultHands();
     if (hands.length === 0) {
       const message = "Open a folder first: the agent's local hand works in the workspace folder.";
@@ -111,6 +126,7 @@ export class LocalSessionService implements SessionService {
     await this.#ports.store.delete(session.log.id);
     await session.close().catch((thrown: unknown) => this.#ports.report("a deleted session did not close", thrown));
     this.#changed.fire({ id: null });
+    this.#handsChanged.fire(null);
   }
 
   async takeOver(id: string): Promise<void> {
@@ -126,11 +142,58 @@ export class LocalSessionService implements SessionService {
       throw new ManyHandsError("hand_unavailable", "hand", `hands of kind "${kind}" have a provider already`);
     }
     this.#providers.set(kind, provider);
+    this.#handsChanged.fire(null);
     return {
       dispose: () => {
-        if (this.#providers.get(kind) === provider) this.#providers.delete(kind);
+        if (this.#providers.get(kind) !== provider) return;
+        this.#providers.delete(kind);
+        this.#handsChanged.fire(null);
       },
     };
+  }
+
+  async handKinds(): Promise<readonly string[]> {
+    return [...this.#providers.keys()];
+  }
+
+  async listHands(): Promise<readonly HandInfo[]> {
+    const sessions = await this.#openSessions();
+    return listedHands({
+      configured: this.#configuredHands(),
+      sessions: sessions.map((session) => ({ id: session.log.id, hands: session.hands() })),
+      providers: this.#providers,
+      spareOf: (spec) => this.#spares.statusOf(spec),
+      testOf: (spec) => this.#tests.get(handKey(spec)) ?? null,
+    });
+  }
+
+  async testHand(spec: HandSpec, options: HandTestOptions = {}): Promise<HandTest> {
+    this.#mustBeTrusted();
+    const test = await this.#spares.test(spec, options);
+    this.#tests.set(handKey(spec), test);
+    this.#handsChanged.fire(null);
+    return test;
+  }
+
+  async openHand(id: string | null, name: string): Promise<OpenedHand> {
+    this.#mustBeTrusted();
+    if (id !== null) return openedHand(await (await this.#session(id)).openHand(name));
+    return openedHand(await this.#spares.open(specOfUse(this.#configuredHands(), name)));
+  }
+
+  async restartHand(id: string | null, name: string): Promise<void> {
+    this.#mustBeTrusted();
+    await (id === null ? this.#spares.end(name) : (await this.#session(id)).restartHand(name));
+  }
+
+  async pingHands(): Promise<void> {
+    const sessions = await this.#openSessions();
+    await Promise.all([this.#spares.ping(), ...sessions.map((session) => session.pingHands())]);
+  }
+
+  /** The settings name other hands now. */
+  refreshHands(): void {
+    this.#handsChanged.fire(null);
   }
 
   /** Trust was granted, or a setting changed what can run: look again. */
@@ -144,8 +207,22 @@ export class LocalSessionService implements SessionService {
     this.#closing.abort();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
-    await Promise.allSettled(sessions.map(async (session) => (await session).close()));
-    for (const emitter of [this.#appended, this.#streamed, this.#changed]) emitter.dispose();
+    await Promise.allSettled([...sessions.map(async (session) => (await session).close()), this.#spares.close()]);
+    for (const emitter of [this.#appended, this.#streamed, this.#changed, this.#handsChanged]) emitter.dispose();
+  }
+
+  #mustBeTrusted(): void {
+    if (this.#ports.trusted()) return;
+    throw new ManyHandsError("not_trusted", "session", "Trust this workspace first: nothing is executed until then.");
+  }
+
+  #configuredHands(): readonly HandSpec[] {
+    return (this.#ports.configuredHands ?? this.#ports.defaultHands)();
+  }
+
+  async #openSessions(): Promise<readonly LocalSession[]> {
+    const opened = await Promise.all([...this.#sessions.values()].map((session) => session.catch(() => null)));
+    return opened.filter((session) => session !== null);
   }
 
   async #watch(): Promise<void> {
@@ -213,9 +290,13 @@ export class LocalSessionService implements SessionService {
       providers: this.#providers,
       onAppend: (events) => {
         for (const event of events) this.#appended.fire({ session_id: id, event });
+        if (events.some(({ type }) => type === "session.created" || type === "session.updated")) {
+          this.#handsChanged.fire(null);
+        }
       },
       onStream: (event) => this.#streamed.fire({ session_id: id, event }),
       onChange: () => this.#changed.fire({ id }),
+      onChangeHands: () => this.#handsChanged.fire(null),
     });
   }
 }

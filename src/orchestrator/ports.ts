@@ -2,7 +2,7 @@
 import type { HandSpec, PermissionPolicy } from "../core/config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Harness, ModelSettings } from "../core/effects.ts";
-import type { Ids } from "../core/ids.ts";
+import type { Ids, SessionId } from "../core/ids.ts";
 import type { ModelPort } from "../core/model.ts";
 import type { SessionStore } from "../core/sessionLog.ts";
 import type { ToolSpec } from "../core/tools.ts";
@@ -19,6 +19,13 @@ export interface OrchestratorPorts {
   readonly settings: (model: string | null) => Promise<RunSettings>;
   /** The hands of a session that names none; empty where there is no folder to work in. */
   readonly defaultHands: () => readonly HandSpec[];
+  /** All hands that the settings name, those of no new session too. Default: the default ones. */
+  readonly configuredHands?: () => readonly HandSpec[];
+  /** Where hands of no session keep what they need on this computer. Default: the store says where, and nobody removes it. */
+  readonly spare?: {
+    readonly path: (id: SessionId, hand: string) => string;
+    readonly remove: (id: SessionId) => Promise<void>;
+  };
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
   /** False in Restricted Mode: nothing is executed then. */

@@ -10,6 +10,7 @@ import { needsBrain } from "../core/sessionState.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
 import { appendPatiently } from "./appender.ts";
 import { CallBoard } from "./callBoard.ts";
+import { HandBoard } from "./handBoard.ts";
 import { HandPool } from "./handPool.ts";
 import { harnessContext } from "./harnessContext.ts";
 import { runModelTurn } from "./modelTurn.ts";
@@ -20,12 +21,15 @@ export interface SessionRunnerPorts extends OrchestratorPorts {
   readonly providers: ReadonlyMap<string, HandProvider>;
   readonly stream: (event: StreamEvent) => void;
   readonly onPause: (reason: string | null) => void;
+  readonly onChangeHands: () => void;
 }
 
 export class SessionRunner {
   readonly #log: SessionLog;
   readonly #ports: SessionRunnerPorts;
   readonly #ending = new AbortController();
+  /** The hands' states, for the person. */
+  readonly board: HandBoard;
   readonly #hands: HandPool;
   readonly #calls: CallBoard;
   readonly #recent: RecentEvents;
@@ -40,6 +44,7 @@ export class SessionRunner {
     this.#log = log;
     this.#ports = ports;
     this.#recent = new RecentEvents(log, ports.clock);
+    this.board = new HandBoard({ now: () => ports.clock.now(), onChange: ports.onChangeHands });
     this.#hands = new HandPool({
       sessionId: log.id,
       providers: ports.providers,
@@ -47,6 +52,7 @@ export class SessionRunner {
       state: () => log.state(),
       emit: (events) => this.append(events),
       report: ports.report,
+      board: this.board,
     });
     this.#calls = new CallBoard({
       log,
@@ -83,6 +89,11 @@ export class SessionRunner {
   notice(): void {
     if (this.#log.state().interrupt_seq !== null) this.#asking?.abort();
     this.#knock();
+  }
+
+  /** The hands, for what a person does with them; a call goes through the run. */
+  get hands(): Pick<HandPool, "get" | "ahead" | "existing" | "restart" | "ping"> {
+    return this.#hands;
   }
 
   /** Ends the run and lets go of the hands; commands live on. The log is as it is after a crash here. */

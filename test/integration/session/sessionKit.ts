@@ -27,6 +27,8 @@ export interface KitOptions {
   readonly key?: string;
   readonly model?: string;
   readonly contextWindow?: number;
+  /** Default: one whose waits are over in a moment. */
+  readonly clock?: Clock;
   /** Where sessions are kept; default: in the kit's own folder. */
   readonly sessions?: string;
 }
@@ -83,7 +85,7 @@ export class Kit {
     const report = (): void => {};
     const service = new LocalSessionService({
       store: createFileStore({ root: this.sessions, clock: systemClock, ids, owner, onError: report }),
-      clock: hurried,
+      clock: this.#options.clock ?? hurried,
       ids,
       loadHarness: () => Promise.resolve(defaultHarness),
       loadModel: async () =>
