@@ -23,3 +23,12 @@ export type PermissionPolicy = "always_allow" | "always_ask";
 
 /** Per session: follow each tool's policy, or allow everything. */
 export type PermissionMode = "ask" | "allow";
+
+/** The same for two specs of the same hand: whether it is provisioned at once makes no other one. */
+export function handKey({ name, kind, options = {}, resources = [] }: HandSpec): string {
+  return JSON.stringify([name, kind, sorted(options), resources]);
+}
+
+function sorted(options: NonNullable<HandSpec["options"]>): readonly (readonly [string, unknown])[] {
+  return Object.entries(options).toSorted(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -48,7 +48,7 @@ export interface SessionService {
   emitEvent(id: string, event: ClientEvent): Promise<AnyEvent>;
   /** Runs what there is to do; after a failure that ended the retries, tries again. */
   wake(id: string): Promise<void>;
-  /** Title, archive, model, permission. */
+  /** Title, archive, model, permission, hands. */
   updateSession(id: string, change: SessionUpdate): Promise<void>;
   deleteSession(id: string): Promise<void>;
   /** Makes this window the session's writer. */
@@ -85,4 +85,9 @@ export interface SessionUpdate {
   readonly archived?: boolean;
   readonly model?: string | null;
   readonly permission?: PermissionMode;
+  /**
+   * All hands that it has from now on. One that is added is provisioned when it is needed; one that is replaced (same name,
+   * other spec) or taken away is ended. Refused while a call runs on such a one. The model is told.
+   */
+  readonly hands?: readonly HandSpec[];
 }

@@ -2,6 +2,7 @@
  * The state of a session as a pure fold over its events (invariant I1). It is small, bounded and JSON, so that the store
  * can keep it as a checkpoint; it reads envelopes and short fields only, never a payload that a preview may have cut.
  */
+import { handKey } from "./config.ts";
 import type { HandSpec, PermissionMode } from "./config.ts";
 import { isEventType } from "./events.ts";
 import type {
@@ -193,6 +194,7 @@ const reducers: Reducers = {
     archived: event.archived ?? state.archived,
     model: event.model === undefined ? state.model : event.model,
     hands: event.hands ?? state.hands,
+    instances: event.hands === undefined ? state.instances : instancesOf(state, event.hands),
     permission: event.permission ?? state.permission,
   }),
   "session.status_running": (state, event) => ({
@@ -256,6 +258,13 @@ function seenBy(event: { readonly seq: number; readonly seen_seq?: number }): nu
 
 function unseenInterrupt(state: SessionState, seen: number): number | null {
   return state.interrupt_seq !== null && state.interrupt_seq > seen ? state.interrupt_seq : null;
+}
+
+/** A hand that was replaced or taken away has no instance any more. */
+function instancesOf(state: SessionState, hands: readonly HandSpec[]): SessionState["instances"] {
+  const kept = new Set(state.hands.map(handKey));
+  const names = new Set(hands.filter((spec) => kept.has(handKey(spec))).map(({ name }) => name));
+  return Object.fromEntries(Object.entries(state.instances).filter(([name]) => names.has(name)));
 }
 
 function queueInput(state: SessionState, event: StoredEvent<"user.message">): Partial<SessionState> {

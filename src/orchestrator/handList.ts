@@ -1,9 +1,10 @@
 /** The list of hands that a person sees: each spec once, with the sessions that use it. */
+import { handKey } from "../core/config.ts";
 import type { HandSpec } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
 import type { HandInfo, HandStatus, HandTest, HandUse } from "../core/handInfo.ts";
 import type { SessionId } from "../core/ids.ts";
-import { messageOf } from "../core/json.ts";
+import { describeHand } from "./providers.ts";
 import type { Providers } from "./providers.ts";
 
 export interface HandListParts {
@@ -32,7 +33,7 @@ export function listedHands(parts: HandListParts): readonly HandInfo[] {
     spec,
     configured,
     provided: parts.providers.has(spec.kind),
-    description: describe(parts.providers, spec),
+    description: describeHand(parts.providers, spec),
     uses,
     spare: configured ? parts.spareOf(spec) : null,
     test: parts.testOf(spec),
@@ -44,22 +45,4 @@ export function specOfUse(configured: readonly HandSpec[], name: string): HandSp
   const spec = configured.find((candidate) => candidate.name === name);
   if (spec !== undefined) return spec;
   throw new ManyHandsError("hand_unknown", "hand", `The settings name no hand "${name}".`);
-}
-
-/** The same for two specs of the same hand: whether it is provisioned at once makes no other one. */
-export function handKey({ name, kind, options = {}, resources = [] }: HandSpec): string {
-  return JSON.stringify([name, kind, sorted(options), resources]);
-}
-
-function sorted(options: NonNullable<HandSpec["options"]>): readonly (readonly [string, unknown])[] {
-  return Object.entries(options).toSorted(([a], [b]) => (a < b ? -1 : 1));
-}
-
-/** A provider may say what is wrong with a spec by throwing. */
-function describe(providers: Providers, spec: HandSpec): string {
-  try {
-    return providers.get(spec.kind)?.describe(spec) ?? `no provider for hands of kind "${spec.kind}"`;
-  } catch (thrown) {
-    return messageOf(thrown);
-  }
 }

@@ -72,6 +72,20 @@ export class HandPool {
     await hand.destroy();
   }
 
+  /** The session has this hand no more: it is ended, and what it left is removed. Never rejects. */
+  async end(spec: HandSpec, instance: string | null): Promise<void> {
+    const held = await this.existing(spec.name);
+    this.#hands.delete(spec.name);
+    this.#ports.board.clear(spec.name);
+    try {
+      // One of an earlier life of the program is found again for it.
+      const hand = held ?? (instance === null ? null : await this.#findAgain(spec, instance));
+      await hand?.destroy();
+    } catch (thrown) {
+      this.#ports.report(`the hand ${spec.name} could not be ended`, thrown);
+    }
+  }
+
   /** Asks each hand that is there for one round trip; a failure shows in the hand's own state. */
   async ping(): Promise<void> {
     const names = [...this.#hands.keys()].filter((name) => this.#ports.board.of(name).state === "ready");
@@ -163,6 +177,16 @@ export class HandPool {
     } catch (failed) {
       this.#ports.report("a failure of a hand could not be recorded", failed);
     }
+  }
+
+  #findAgain(spec: HandSpec, previousInstance: string): Promise<Hand> {
+    return providerOf(this.#ports.providers, spec).provision(spec, {
+      sessionId: this.#ports.sessionId,
+      storagePath: this.#ports.storagePath(spec.name),
+      previousInstance,
+      signal: this.#closing.signal,
+      onProgress: () => {},
+    });
   }
 
   #find(name: string): { readonly spec: HandSpec; readonly provider: HandProvider } {

@@ -10,6 +10,7 @@ import type { SessionInfo, SessionUpdate } from "../core/service.ts";
 import type { SessionLog } from "../core/sessionLog.ts";
 import { needsBrain } from "../core/sessionState.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
+import { checkHands, handsChangedText, handsGone } from "./handChange.ts";
 import type { OrchestratorPorts } from "./ports.ts";
 import { SessionRunner } from "./sessionRunner.ts";
 
@@ -75,8 +76,25 @@ export class LocalSession {
       throw new ManyHandsError("event_invalid", "session", "a title must not be empty");
     }
     const title = change.title === undefined ? {} : { title: change.title.trim().slice(0, limits.titleCharsMax) };
-    await this.#withLease(() => this.#runner.append([{ type: "session.updated", ...change, ...title }]));
+    const events: NewEvent[] = [{ type: "session.updated", ...change, ...title }];
+    if (change.hands === undefined) await this.#withLease(() => this.#runner.append(events));
+    else await this.#withLease(() => this.#changeHands(events, change.hands ?? []));
     await this.#rest();
+  }
+
+  async #changeHands(events: readonly NewEvent[], hands: readonly HandSpec[]): Promise<void> {
+    checkHands(hands);
+    const { hands: before, unanswered, instances } = this.log.state();
+    const gone = handsGone(before, hands);
+    const busy = unanswered.find((use) => use.started !== null && gone.some((spec) => spec.name === use.hand));
+    if (busy !== undefined) {
+      const message = `A call runs on the hand "${busy.hand}". Stop the session first, or wait until it has ended.`;
+      throw new ManyHandsError("hand_unavailable", "hand", message);
+    }
+    const text = handsChangedText(before, hands, this.#ports.providers);
+    const said: NewEvent = { type: "system.message", content: [{ type: "text", text }] };
+    await this.#runner.append(text === "" ? events : [...events, said]);
+    for (const spec of gone) void this.#runner.hands.end(spec, instances[spec.name] ?? null);
   }
 
   /** Runs what there is to do. With `again`, also what a failure or a limit had ended. False: another window has it. */

@@ -2,6 +2,7 @@
 import type { HandSpec } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
 import type { HandProvider } from "../core/hand.ts";
+import { messageOf } from "../core/json.ts";
 
 export type Providers = ReadonlyMap<string, HandProvider>;
 
@@ -11,4 +12,13 @@ export function providerOf(providers: Providers, spec: HandSpec): HandProvider {
   if (provider !== undefined) return provider;
   const message = `no provider for hands of kind "${spec.kind}"; the extension that brings it may be disabled`;
   throw new ManyHandsError("hand_unavailable", "hand", message);
+}
+
+/** One line about a hand that is not provisioned. A provider may say what is wrong with a spec by throwing. */
+export function describeHand(providers: Providers, spec: HandSpec): string {
+  try {
+    return providers.get(spec.kind)?.describe(spec) ?? `no provider for hands of kind "${spec.kind}"`;
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
 }

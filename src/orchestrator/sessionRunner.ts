@@ -7,7 +7,7 @@ import type { EventId } from "../core/ids.ts";
 import { assertNever } from "../core/json.ts";
 import type { SessionLog } from "../core/sessionLog.ts";
 import { needsBrain } from "../core/sessionState.ts";
-import type { AnyEvent } from "../core/sessionState.ts";
+import type { AnyEvent, SessionState } from "../core/sessionState.ts";
 import { appendPatiently } from "./appender.ts";
 import { CallBoard } from "./callBoard.ts";
 import { HandBoard } from "./handBoard.ts";
@@ -92,7 +92,7 @@ export class SessionRunner {
   }
 
   /** The hands, for what a person does with them; a call goes through the run. */
-  get hands(): Pick<HandPool, "get" | "ahead" | "existing" | "restart" | "ping"> {
+  get hands(): Pick<HandPool, "get" | "ahead" | "end" | "end" | "existing" | "restart" | "ping"> {
     return this.#hands;
   }
 
@@ -130,10 +130,11 @@ export class SessionRunner {
 
   async #runHarness(): Promise<void> {
     const harness = await this.#ports.loadHarness();
-    this.#context = await harnessContext(this.#log.state(), this.#ports);
+    const context = await harnessContext(this.#log.state(), this.#ports);
+    this.#context = context;
     for (const hand of this.#log.state().hands) if (hand.prewarm === true) this.#hands.prewarm(hand.name);
     this.#inputSeqShown = this.#log.state().input_seq;
-    const steps = harness(this.#context);
+    const steps = harness(context);
     try {
       let step = await steps.next();
       while (step.done !== true) {
@@ -141,6 +142,10 @@ export class SessionRunner {
         const value = await this.#perform(step.value);
         this.#ending.signal.throwIfAborted();
         const state = this.#log.state();
+        if (isOutdated(context, state) && mayStopAfter(step.value)) {
+          await steps.return(undefined);
+          return;
+        }
         this.#inputSeqShown = state.input_seq;
         step = await steps.next({ state, value });
       }
@@ -246,4 +251,14 @@ export class SessionRunner {
     over.abort();
     this.#knock = () => {};
   }
+}
+
+/** The session was given other hands, or another model: the harness begins anew with them. */
+function isOutdated({ state: begun }: HarnessContext, state: SessionState): boolean {
+  return begun.hands !== state.hands || begun.model !== state.model;
+}
+
+/** A harness keeps nothing, so it may end between two effects; but a reply that cost something is not thrown away. */
+function mayStopAfter(effect: Effect): boolean {
+  return effect.kind === "emit" && effect.events.at(-1)?.type !== "span.model_request_start";
 }

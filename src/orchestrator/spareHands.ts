@@ -5,7 +5,7 @@ import type { Hand } from "../core/hand.ts";
 import type { HandStatus, HandTest, HandTestOptions } from "../core/handInfo.ts";
 import { limits } from "../core/limits.ts";
 import { HandBoard, failureOf } from "./handBoard.ts";
-import { handKey } from "./handList.ts";
+import { handKey } from "../core/config.ts";
 import type { OrchestratorPorts } from "./ports.ts";
 import { providerOf } from "./providers.ts";
 import type { Providers } from "./providers.ts";
