@@ -92,7 +92,7 @@ export class SessionRunner {
   }
 
   /** The hands, for what a person does with them; a call goes through the run. */
-  get hands(): Pick<HandPool, "get" | "ahead" | "end" | "end" | "existing" | "restart" | "ping"> {
+  get hands(): Pick<HandPool, "get" | "ahead" | "end" | "existing" | "restart" | "ping"> {
     return this.#hands;
   }
 
