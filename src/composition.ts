@@ -84,6 +84,7 @@ function createService(sessions: vscode.Uri, models: Models, report: Report): Lo
       return { model: await models.settings(model), instructions, policy };
     },
     defaultHands,
+    loadMount: async () => (await import("./resources/mountResource.ts")).mountResource,
     random: Math.random,
     trusted: () => vscode.workspace.isTrusted,
     report,

@@ -55,6 +55,13 @@ export type SessionErrorType =
   | "tool_use_limit_reached_error"
   | "compaction_limit_reached_error"
   | "hand_error"
+  | "repository_authentication_error"
+  | "repository_forbidden_error"
+  | "repository_not_found_error"
+  | "repository_checkout_error"
+  | "repository_clone_error"
+  /** Own: a resource that is no repository. */
+  | "resource_error"
   | "storage_error";
 
 export interface SessionError {
@@ -211,6 +218,15 @@ export interface EventPayloads {
     readonly before: BlobRef | null;
     readonly after: BlobRef;
   };
+  /** A resource is in its place at this far end; written before the first call leaves for it. */
+  "resource.mounted": {
+    readonly hand: string;
+    readonly instance: string;
+    readonly source_ref: string;
+    readonly mount_path: string;
+    /** That were sent there. */
+    readonly bytes: number;
+  };
 }
 
 export type EventType = keyof EventPayloads;
@@ -301,6 +317,7 @@ export const EVENT_TYPES: { readonly [K in EventType]: { readonly code: number }
   "hand.lost": { code: 25 },
   "hand.call_started": { code: 26 },
   "hand.file_change": { code: 27 },
+  "resource.mounted": { code: 28 },
 };
 
 /** True when `type` is one that this version knows. */

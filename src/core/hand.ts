@@ -114,6 +114,11 @@ export interface Hand {
   readonly onDidLose: Listen<string>;
   /** False: the stream was lost and is being opened again, and calls wait for it; true: it is there again. */
   readonly onDidChangeLink?: Listen<boolean>;
+  /**
+   * A script for the hand's shell in its start directory, to set the hand up; it is no call, and leaves nothing to the next
+   * one. May be repeated when the stream is lost in the middle. Absent where there is no shell.
+   */
+  run?(script: string): Promise<{ readonly status: number; readonly output: string }>;
   /** Absent where a hand has no files that one could browse. */
   readonly files?: HandFiles;
   /** Absent where a hand has no terminal for people. Rejects with `hand_unavailable`. */

@@ -35,6 +35,8 @@ export const limits = {
   handRelinksMax: 40,
   handRelinkMs: 100,
   handRelinkMsMax: 5_000,
+  /** Taking up one resource: a clone, a download. */
+  resourceMs: 1_800_000,
   /** Bytes that are asked for at once of what is at a far end. */
   handPieceBytes: 1 * MiB,
   /** Output of a call that comes with the notice of its end. */

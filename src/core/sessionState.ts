@@ -18,7 +18,7 @@ import type {
 import type { EventId } from "./ids.ts";
 
 /** Raised with every change of what the fold makes of a log, so that checkpoints of the older fold are not used. */
-export const FOLD_VERSION = 2;
+export const FOLD_VERSION = 3;
 
 export type AnyEvent = StoredEvent | UnknownEvent;
 
@@ -98,6 +98,8 @@ export interface SessionState {
   readonly allowed: readonly string[];
   /** The instance that each hand had last. */
   readonly instances: Readonly<Record<string, string>>;
+  /** By instance: the places of the resources that it has. */
+  readonly mounted: Readonly<Record<string, readonly string[]>>;
   readonly last_error: SessionError | null;
 }
 
@@ -137,6 +139,7 @@ export const EMPTY_STATE: SessionState = {
   cleared_before_seq: 0,
   allowed: [],
   instances: {},
+  mounted: {},
   last_error: null,
 };
 
@@ -194,7 +197,7 @@ const reducers: Reducers = {
     archived: event.archived ?? state.archived,
     model: event.model === undefined ? state.model : event.model,
     hands: event.hands ?? state.hands,
-    instances: event.hands === undefined ? state.instances : instancesOf(state, event.hands),
+    ...(event.hands === undefined ? NOTHING : instancesOf(state, event.hands)),
     permission: event.permission ?? state.permission,
   }),
   "session.status_running": (state, event) => ({
@@ -228,7 +231,7 @@ const reducers: Reducers = {
   }),
   "span.model_request_end": endRequest,
 
-  "hand.provisioned": (state, event) => ({ instances: { ...state.instances, [event.hand]: event.instance } }),
+  "hand.provisioned": (state, event) => instanceIs(state, event),
   "hand.provision_failed": () => NOTHING,
   "hand.lost": () => NOTHING,
   "hand.call_started": (state, event) => ({
@@ -237,6 +240,7 @@ const reducers: Reducers = {
     ),
   }),
   "hand.file_change": () => NOTHING,
+  "resource.mounted": (state, event) => ({ mounted: withMounted(state, event) }),
 };
 
 /** The state after `event`. Unknown types advance `seq` only; an event already folded in changes nothing. */
@@ -260,11 +264,31 @@ function unseenInterrupt(state: SessionState, seen: number): number | null {
   return state.interrupt_seq !== null && state.interrupt_seq > seen ? state.interrupt_seq : null;
 }
 
+/** The one before is gone, and what was mounted there with it. */
+function instanceIs(state: SessionState, event: StoredEvent<"hand.provisioned">): Partial<SessionState> {
+  const former = state.instances[event.hand];
+  const mounted = Object.entries(state.mounted).filter(
+    ([instance]) => instance !== former || former === event.instance,
+  );
+  return {
+    instances: { ...state.instances, [event.hand]: event.instance },
+    mounted: Object.fromEntries(mounted),
+  };
+}
+
+function withMounted(state: SessionState, event: StoredEvent<"resource.mounted">): SessionState["mounted"] {
+  const paths = state.mounted[event.instance] ?? [];
+  if (paths.includes(event.mount_path)) return state.mounted;
+  return { ...state.mounted, [event.instance]: [...paths, event.mount_path] };
+}
+
 /** A hand that was replaced or taken away has no instance any more. */
-function instancesOf(state: SessionState, hands: readonly HandSpec[]): SessionState["instances"] {
+function instancesOf(state: SessionState, hands: readonly HandSpec[]): Partial<SessionState> {
   const kept = new Set(state.hands.map(handKey));
   const names = new Set(hands.filter((spec) => kept.has(handKey(spec))).map(({ name }) => name));
-  return Object.fromEntries(Object.entries(state.instances).filter(([name]) => names.has(name)));
+  const instances = Object.fromEntries(Object.entries(state.instances).filter(([name]) => names.has(name)));
+  const there = new Set(Object.values(instances));
+  return { instances, mounted: Object.fromEntries(Object.entries(state.mounted).filter(([of]) => there.has(of))) };
 }
 
 function queueInput(state: SessionState, event: StoredEvent<"user.message">): Partial<SessionState> {

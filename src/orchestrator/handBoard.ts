@@ -39,6 +39,11 @@ export class HandBoard {
     if (this.of(name).state === "provisioning") this.#set(name, { progress: message });
   }
 
+  /** It is there, and is given what its spec wants it to have. */
+  mounting(name: string, message: string): void {
+    this.#set(name, { state: "provisioning", progress: message });
+  }
+
   failed(name: string, thrown: unknown): void {
     this.#set(name, { state: "not_provisioned", progress: null, failure: failureOf(thrown, this.#ports.now()) });
   }

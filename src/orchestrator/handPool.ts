@@ -1,9 +1,11 @@
 /** The hands of one session: provisioned when first needed, found again after a reload, provisioned anew when lost. */
-import type { HandSpec } from "../core/config.ts";
+import type { HandSpec, Resource } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
 import type { NewEvent } from "../core/events.ts";
 import type { Hand, HandProvider } from "../core/hand.ts";
 import { messageOf } from "../core/json.ts";
+import { ResourceFailed } from "../core/resource.ts";
+import type { MountResource } from "../core/resource.ts";
 import type { SessionState } from "../core/sessionState.ts";
 import { providerOf } from "./providers.ts";
 import type { HandBoard } from "./handBoard.ts";
@@ -15,6 +17,7 @@ export interface HandPoolPorts {
   readonly state: () => SessionState;
   readonly emit: (events: readonly NewEvent[]) => Promise<unknown>;
   readonly report: (what: string, thrown?: unknown) => void;
+  readonly loadMount: () => Promise<MountResource>;
   /** Told of what becomes of each hand. */
   readonly board: HandBoard;
 }
@@ -24,6 +27,8 @@ export class HandPool {
   readonly #hands = new Map<string, Promise<Hand>>();
   /** By instance: its `hand.provisioned` on its way into the log. */
   readonly #recording = new Map<string, Promise<unknown>>();
+  /** By instance: its resources on their way. */
+  readonly #mounting = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
 
   constructor(ports: HandPoolPorts) {
@@ -47,6 +52,7 @@ export class HandPool {
   async get(name: string): Promise<Hand> {
     const hand = await this.#held(name);
     await this.#record(name, hand);
+    await this.#mount(name, hand);
     return hand;
   }
 
@@ -167,6 +173,51 @@ export class HandPool {
       await recording;
     } finally {
       this.#recording.delete(hand.instance);
+    }
+  }
+
+  /** What the spec wants to be there and is not yet. One after the other, for all who wait for the hand together. */
+  async #mount(name: string, hand: Hand): Promise<void> {
+    if (this.#missing(name, hand).length === 0) return;
+    let mounting = this.#mounting.get(hand.instance);
+    if (mounting === undefined) {
+      mounting = this.#mountMissing(name, hand).finally(() => this.#mounting.delete(hand.instance));
+      this.#mounting.set(hand.instance, mounting);
+    }
+    await mounting;
+  }
+
+  async #mountMissing(name: string, hand: Hand): Promise<void> {
+    const mount = await this.#ports.loadMount();
+    const { board } = this.#ports;
+    for (const resource of this.#missing(name, hand)) {
+      board.mounting(name, `${resource.source_ref} → ${resource.mount_path}`);
+      try {
+        const onProgress = (message: string): void => board.mounting(name, message);
+        const bytes = await mount(resource, hand, { signal: this.#closing.signal, onProgress });
+        const { source_ref, mount_path } = resource;
+        const { instance } = hand;
+        await this.#ports.emit([{ type: "resource.mounted", hand: name, instance, source_ref, mount_path, bytes }]);
+      } catch (thrown) {
+        board.failed(name, thrown);
+        if (thrown instanceof ResourceFailed) await this.#recordMountFailure(thrown);
+        throw thrown;
+      }
+    }
+    board.ready(name, hand);
+  }
+
+  #missing(name: string, hand: Hand): readonly Resource[] {
+    const there = this.#ports.state().mounted[hand.instance] ?? [];
+    const resources = this.#ports.state().hands.find((spec) => spec.name === name)?.resources ?? [];
+    return resources.filter(({ mount_path }) => !there.includes(mount_path));
+  }
+
+  async #recordMountFailure({ type, message, origin }: ResourceFailed): Promise<void> {
+    try {
+      await this.#ports.emit([{ type: "session.error", error: { type, message, origin, retry_status: "terminal" } }]);
+    } catch (failed) {
+      this.#ports.report("a failure of a resource could not be recorded", failed);
     }
   }
 

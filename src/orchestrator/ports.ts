@@ -3,6 +3,7 @@ import type { HandSpec, PermissionPolicy } from "../core/config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Harness, ModelSettings } from "../core/effects.ts";
 import type { Ids, SessionId } from "../core/ids.ts";
+import type { MountResource } from "../core/resource.ts";
 import type { ModelPort } from "../core/model.ts";
 import type { SessionStore } from "../core/sessionLog.ts";
 import type { ToolSpec } from "../core/tools.ts";
@@ -26,6 +27,8 @@ export interface OrchestratorPorts {
     readonly path: (id: SessionId, hand: string) => string;
     readonly remove: (id: SessionId) => Promise<void>;
   };
+  /** Loaded when a hand with resources is first provisioned. */
+  readonly loadMount: () => Promise<MountResource>;
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
   /** False in Restricted Mode: nothing is executed then. */

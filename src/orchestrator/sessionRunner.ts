@@ -51,6 +51,7 @@ export class SessionRunner {
       storagePath: (hand) => ports.store.handStoragePath(log.id, hand),
       state: () => log.state(),
       emit: (events) => this.append(events),
+      loadMount: ports.loadMount,
       report: ports.report,
       board: this.board,
     });

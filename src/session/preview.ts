@@ -32,6 +32,7 @@ const BULK: { readonly [K in EventType]: readonly (keyof EventPayloads[K])[] } =
   "hand.lost": ["message"],
   "hand.call_started": [],
   "hand.file_change": [],
+  "resource.mounted": [],
 };
 
 interface Measure {

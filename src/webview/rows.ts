@@ -124,6 +124,8 @@ function rowOf(event: StoredEvent, facts: Facts): Row | null {
       return note(event, `Hand ${event.hand} could not be provisioned: ${event.message}`, "error");
     case "hand.lost":
       return note(event, `Hand ${event.hand} was lost: ${event.message}`, "error");
+    case "resource.mounted":
+      return note(event, `${event.source_ref} is at ${event.mount_path} on ${event.hand}`);
     case "session.log_recovered":
       return note(
         event,

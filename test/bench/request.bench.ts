@@ -115,6 +115,7 @@ function startService(folder: string, url: string): LocalSessionService {
         policy: (tool) => tool.permission,
       }),
     defaultHands: () => [{ name: "local", kind: "local", options: { cwd: folder } }],
+    loadMount: () => Promise.reject(new Error("no hand has resources here")),
     random: () => 0,
     trusted: () => true,
     report: (what, thrown) => console.error(what, thrown),

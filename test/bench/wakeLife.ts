@@ -124,6 +124,7 @@ async function wake(root: string): Promise<object> {
         policy: (tool) => tool.permission,
       }),
     defaultHands: () => [{ name: "local", kind: "local", options: { cwd: root } }],
+    loadMount: () => Promise.reject(new Error("no hand has resources here")),
     random: () => 0,
     trusted: () => true,
     report: (what, thrown) => console.error(what, thrown),

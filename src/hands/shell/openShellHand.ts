@@ -37,6 +37,8 @@ export async function openShellHand(ports: OpenShellHandPorts): Promise<Hand> {
       startDirectory: startDirectoryOf(spec),
       instance: `${spec.kind}-${randomUUID()}`,
       inlineBytes: limits.handInlineBytes,
+      // What will be mounted there may be the folder itself.
+      makesDirectory: (spec.resources ?? []).length > 0,
     },
   });
   const { system, startDirectory } = link.facts;

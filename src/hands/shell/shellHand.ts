@@ -1,4 +1,5 @@
 /** A hand with a shell: calls go through the supervisor's journal, and what became of one is asked of it (I6). */
+import { randomUUID } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { Attached, Call, CallContext, CallResult, Hand, HandFiles } from "../../core/hand.ts";
@@ -69,6 +70,19 @@ export class ShellHand implements Hand {
 
   async signal(id: EventId, signal: "INT" | "TERM" | "KILL"): Promise<void> {
     await this.#request("signal", id, signal);
+  }
+
+  async run(script: string): Promise<{ readonly status: number; readonly output: string }> {
+    const id = `sevt_setup_${randomUUID()}` as EventId;
+    this.#follower.expect(id);
+    const began = this.#ports.clock.now();
+    const answer = await this.#request("run", id, "s", script, String(began));
+    if (answer.startsWith("fail")) return { status: 1, output: `the journal cannot be written: ${answer.slice(5)}` };
+    const window = new OutputWindow();
+    const first = { kind: "running", began } as const;
+    const fate = await this.#follower.follow(id, first, Infinity, async (chunk) => window.add(chunk));
+    this.acknowledge([id]).catch(() => {});
+    return { status: fate.kind === "ended" ? fate.status : 1, output: window.text() };
   }
 
   async ping(): Promise<number> {

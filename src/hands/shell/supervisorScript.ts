@@ -50,6 +50,8 @@ export interface SupervisorOptions {
   readonly instance: string;
   /** Output up to this many bytes comes with the notice that the call has ended; at most 1,024. */
   readonly inlineBytes: number;
+  /** Makes the start directory where it is not there. */
+  readonly makesDirectory?: boolean;
 }
 
 /** Between the words of the first answer. */
@@ -302,7 +304,7 @@ mh_rm() { cd / && rm -rf -- "$MH_J" 2>/dev/null; mh_reply "$1 ok"; }
 
 /** The first text: definitions, then the opening of the journal, answered as request 0 with `ready` or `refused`. */
 export function supervisorText(options: SupervisorOptions): string {
-  const { nonce, journal, journalName, startDirectory, instance, inlineBytes } = options;
+  const { nonce, journal, journalName, startDirectory, instance, inlineBytes, makesDirectory = false } = options;
   const home = startDirectory === null || startDirectory === "~" || startDirectory.startsWith("~/");
   const directory = home ? `"\${HOME:-/}"${quote(startDirectory?.slice(1) ?? "")}` : quote(startDirectory);
   return `
@@ -316,7 +318,12 @@ MH_U=$(umask)
 umask 077
 unset OLDPWD
 export PAGER=cat GIT_PAGER=cat GIT_TERMINAL_PROMPT=0 TERM=dumb
-cd -- "$MH_D" 2>/dev/null || mh_refuse "the directory $MH_D cannot be entered"
+${
+  makesDirectory
+    ? `( umask "$MH_U"; mkdir -p -- "$MH_D" ) 2>/dev/null
+`
+    : ""
+}cd -- "$MH_D" 2>/dev/null || mh_refuse "the directory $MH_D cannot be entered"
 MH_D=$PWD
 mh_home() {
   mh_m=$(mkdir -p -- "$1" 2>&1) || return 1

@@ -38,6 +38,7 @@ async function live(root: string, modelUrl: string, crashAt: number): Promise<vo
         policy: (tool) => tool.permission,
       }),
     defaultHands: () => [{ name: "local", kind: "local", options: { cwd: workspace } }],
+    loadMount: () => Promise.reject(new Error("no hand has resources here")),
     random: () => 0,
     trusted: () => true,
     report,

@@ -14,6 +14,7 @@ import { LocalSessionService } from "../../../src/orchestrator/localSessionServi
 import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 import { createFileStore } from "../../../src/session/fileStore.ts";
 import { createIds } from "../../../src/session/ids.ts";
+import { mountResource } from "../../../src/resources/mountResource.ts";
 import { createModelKeys } from "../../../src/vault/modelKey.ts";
 import { createRedactor } from "../../../src/vault/redactor.ts";
 import type { Scenario, TurnFunction } from "../../fixtures/messages/scenario.ts";
@@ -101,6 +102,7 @@ export class Kit {
           policy: (tool) => tool.permission,
         }),
       defaultHands: () => [{ name: "local", kind: "local", options: { cwd: this.workspace } }],
+      loadMount: () => Promise.resolve(mountResource),
       random: () => 0,
       trusted: () => true,
       report,

@@ -10,6 +10,7 @@ import { EMPTY_STATE, FOLD_VERSION, foldSession } from "../../../src/core/sessio
 const DIGESTS: Readonly<Record<number, string>> = {
   1: "b69ed5ac08c085a29f204efbfac76257",
   2: "ea6785b3ac21f7da47c272f33e6f21c3",
+  3: "957976f51b9e8f4a0abaa417fef8032e",
 };
 
 const id = (name: string): EventId => `sevt_${name}` as EventId;
@@ -34,6 +35,7 @@ const ROWS: readonly Row[] = [
   ["hand.provisioned", { hand: "local", kind: "local", instance: "i1", description: "" }],
   ["hand.provision_failed", { hand: "local", kind: "local", message: "" }],
   ["hand.lost", { hand: "local", instance: "i1", message: "" }],
+  ["resource.mounted", { hand: "local", instance: "i1", source_ref: "/a", mount_path: "a", bytes: 1 }],
   ["span.model_request_start", { model: "m", purpose: "turn" }, "start"],
   ["agent.thinking", { ...turn, block: { type: "redacted_thinking", data: "" } }],
   ["agent.message", { ...turn, content: [] }],

@@ -1,0 +1,31 @@
+/** The port of resources: what is put into a hand before its first call. */
+import type { Resource } from "./config.ts";
+import { ManyHandsError } from "./errors.ts";
+import type { SessionErrorType } from "./events.ts";
+import type { Hand } from "./hand.ts";
+
+/** A resource that could not be mounted, with the hosted API's name of the failure. */
+export class ResourceFailed extends ManyHandsError {
+  readonly type: SessionErrorType;
+
+  constructor(type: SessionErrorType, message: string, cause?: unknown) {
+    super("hand_unavailable", "hand", message, cause);
+    this.type = type;
+  }
+}
+
+export interface MountContext {
+  readonly signal: AbortSignal;
+  /** Progress in words, for the person. */
+  readonly onProgress: (message: string) => void;
+}
+
+/**
+ * Puts a resource to its place at the far end, whole or not at all; resolves with the bytes that were sent there. Rejects
+ * with ResourceFailed, whose message says what to do.
+ */
+export type MountResource = (
+  resource: Resource,
+  hand: Pick<Hand, "files" | "run">,
+  context: MountContext,
+) => Promise<number>;
