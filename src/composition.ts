@@ -1,12 +1,16 @@
 /** The composition root: the only file that knows every room. The model, the harness and the hands are loaded when used. */
+import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
+import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 import { createModels } from "./brain/models.ts";
 import type { Models } from "./brain/models.ts";
 import type { HandSpec } from "./core/config.ts";
 import type { SessionService } from "./core/service.ts";
 import { DEFAULT_BASE_URL, parseModelEndpoint } from "./core/modelEndpoint.ts";
+import { createCommandProvider } from "./hands/command/commandProvider.ts";
 import { createLocalProvider } from "./hands/local/localProvider.ts";
+import { programEnvironment } from "./hands/shell/programEnvironment.ts";
 import { LocalSessionService } from "./orchestrator/localSessionService.ts";
 import type { OrchestratorPorts } from "./orchestrator/ports.ts";
 import { systemClock } from "./orchestrator/systemClock.ts";
@@ -21,6 +25,7 @@ import type { ApiKeyPorts } from "./vscode/apiKeyCommands.ts";
 import { describeCall } from "./vscode/callText.ts";
 import { createCommands } from "./vscode/commands.ts";
 import type { Commands } from "./vscode/commands.ts";
+import { createHandDiagnostics, readHandSettings } from "./vscode/handConfiguration.ts";
 import { createNotifications } from "./vscode/notifications.ts";
 import { openSampleWorkspace } from "./vscode/sampleWorkspace.ts";
 import { createSecretStore } from "./vscode/secrets.ts";
@@ -52,11 +57,18 @@ export function compose(context: vscode.ExtensionContext): Running {
   const models = createModels({ choice: readSettings, fetchFor: (baseUrl) => keys.fetchFor(baseUrl), redact });
   const sessions = vscode.Uri.file(sessionsFolder((context.storageUri ?? context.globalStorageUri).fsPath));
   const local = createService(sessions, models, report);
-  local.registerHandProvider("local", createLocalProvider({ clock: systemClock }));
+  registerHands(local);
   context.subscriptions.push(output, keys, models);
   const views = registerViews(context, { local, models, keys, sessions, report, output });
   local.start().catch((thrown: unknown) => report("the sessions could not be woken", thrown));
   return { service: local, ...views, close: () => local.close() };
+}
+
+/** The kinds of hand that are there from the start; what each needs is loaded when one is provisioned. */
+function registerHands(service: SessionService): void {
+  const environment = (): NodeJS.ProcessEnv => programEnvironment(process.env);
+  service.registerHandProvider("local", createLocalProvider({ clock: systemClock }));
+  service.registerHandProvider("command", createCommandProvider({ clock: systemClock, environment }));
 }
 
 function reportTo(output: vscode.LogOutputChannel, redact: (text: string) => string): Report {
@@ -85,16 +97,28 @@ function createService(sessions: vscode.Uri, models: Models, report: Report): Lo
     },
     defaultHands,
     loadMount: async () => (await import("./resources/mountResource.ts")).mountResource,
+    defaultHands: () => readHandSettings(null).defaults,
+    configuredHands,
+    spare: spareFolders(sessions),
     random: Math.random,
     trusted: () => vscode.workspace.isTrusted,
     report,
   });
 }
 
-/** One local hand in the workspace folder; none where there is no folder on a disk. */
-function defaultHands(): readonly HandSpec[] {
-  const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
-  return folder === undefined ? [] : [{ name: "local", kind: "local", options: { cwd: folder.uri.fsPath } }];
+/** All of the settings, and the local hand where new sessions get it without its being named. */
+function configuredHands(): readonly HandSpec[] {
+  const { hands, defaults } = readHandSettings(null);
+  return [...new Set([...hands, ...defaults])];
+}
+
+/** Beside the sessions, not among them. */
+function spareFolders(sessions: vscode.Uri): NonNullable<OrchestratorPorts["spare"]> {
+  const root = join(dirname(sessions.fsPath), "spareHands");
+  return {
+    path: (id, hand) => join(root, id, hand),
+    remove: (id) => rm(join(root, id), { recursive: true, force: true }),
+  };
 }
 
 interface ViewParts {
@@ -138,9 +162,11 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
       describeCall: (session, call) => describeCall(local, session, call),
       report,
     }),
+    createHandDiagnostics({ kinds: () => local.handKinds(), onDidChangeKinds: local.onDidChangeHands, report }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void local.refresh()),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("manyHands.model")) showKeyState();
+      if (change.affectsConfiguration("manyHands")) local.refreshHands();
     }),
   );
   showKeyState();

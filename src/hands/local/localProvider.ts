@@ -8,6 +8,7 @@ import type { HandSpec } from "../../core/config.ts";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { HandProvider } from "../../core/hand.ts";
 import { messageOf } from "../../core/json.ts";
+import { programEnvironment } from "../shell/programEnvironment.ts";
 import { shellTools } from "../shell/tools.ts";
 
 export interface LocalProviderPorts {
@@ -15,9 +16,6 @@ export interface LocalProviderPorts {
   /** Default: /bin/sh. */
   readonly shell?: string;
 }
-
-/** Of VS Code's own making: they would make programs believe that they run inside of it. */
-const DROPPED = /^(VSCODE_|ELECTRON_|NODE_OPTIONS$|npm_|ANTHROPIC_)/;
 
 /** `options.cwd`: the start directory, absolute. */
 export function createLocalProvider({ clock, shell = "/bin/sh" }: LocalProviderPorts): HandProvider {
@@ -36,7 +34,7 @@ export function createLocalProvider({ clock, shell = "/bin/sh" }: LocalProviderP
           import("./localFarEnd.ts"),
           import("./localJournal.ts"),
         ]);
-        const farEnd = localFarEnd(shell, environmentOf(process.env));
+        const farEnd = localFarEnd(shell, programEnvironment(process.env));
         const instance = `local-${randomUUID()}`;
         const settings = { journal, journalName: "", startDirectory, instance, inlineBytes: 0 };
         const link = await Link.open({ clock, farEnd, settings, signal: context.signal });
@@ -63,8 +61,4 @@ function directoryOf(spec: HandSpec): string {
 
 function describe(spec: HandSpec): string {
   return `this computer (${platform()} ${release()}, ${arch()}), start directory ${String(spec.options?.["cwd"] ?? "")}`;
-}
-
-function environmentOf(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !DROPPED.test(name)));
 }
