@@ -25,7 +25,8 @@ import type { ApiKeyPorts } from "./vscode/apiKeyCommands.ts";
 import { describeCall } from "./vscode/callText.ts";
 import { createCommands } from "./vscode/commands.ts";
 import type { Commands } from "./vscode/commands.ts";
-import { createHandDiagnostics, readHandSettings } from "./vscode/handConfiguration.ts";
+import { readHandSettings } from "./vscode/handConfiguration.ts";
+import { createHandViews } from "./vscode/handViews.ts";
 import { createNotifications } from "./vscode/notifications.ts";
 import { openSampleWorkspace } from "./vscode/sampleWorkspace.ts";
 import { createSecretStore } from "./vscode/secrets.ts";
@@ -146,6 +147,8 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
   });
   const tree = new SessionsTree(local);
   const terminals = new AgentTerminals(local);
+  const showLog = (): void => output.show();
+  const hands = createHandViews({ service: local, terminals, memory: context.workspaceState, showLog, report });
   const showKeyState = keyState(keys);
   const apiKey = apiKeyPorts(keys, showKeyState);
   context.subscriptions.push(
@@ -153,6 +156,7 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     panels,
     tree,
     terminals,
+    hands,
     createStatusBar(local, isRehearsal),
     createNotifications({
       service: local,
@@ -162,7 +166,6 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
       describeCall: (session, call) => describeCall(local, session, call),
       report,
     }),
-    createHandDiagnostics({ kinds: () => local.handKinds(), onDidChangeKinds: local.onDidChangeHands, report }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void local.refresh()),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("manyHands.model")) showKeyState();
@@ -180,9 +183,9 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     removeApiKey: () => removeApiKey(apiKey),
     tryRehearsal,
     openSample: () => openSampleWorkspace(context.extensionUri, context.globalStorageUri),
-    showLog: () => output.show(),
+    showLog,
   });
-  return { commands, pages: panels };
+  return { commands: { ...commands, ...hands.commands }, pages: panels };
 }
 
 /** Tells the welcome view whether a key has to be asked for. */

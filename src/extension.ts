@@ -7,6 +7,8 @@ import { API_VERSION } from "./api.ts";
 import type { Disposable, Listen, ManyHandsApi, SessionService } from "./api.ts";
 import type { Running } from "./composition.ts";
 import { messageOf } from "./core/json.ts";
+import { HandFileSystem } from "./vscode/handFileSystem.ts";
+import { HAND_SCHEME } from "./vscode/handUri.ts";
 import { PAGE_VIEW_TYPE } from "./vscode/pageViewType.ts";
 
 const PREFIX = "manyHands.";
@@ -27,7 +29,11 @@ export function activate(context: vscode.ExtensionContext): ManyHandsApi {
     vscode.window.registerWebviewPanelSerializer(PAGE_VIEW_TYPE, pages),
     ...commandsOf(context, loaded),
   );
-  return apiOf(loaded.then(({ service }) => service));
+  const api = apiOf(loaded.then(({ service }) => service));
+  context.subscriptions.push(
+    vscode.workspace.registerFileSystemProvider(HAND_SCHEME, new HandFileSystem(api), { isCaseSensitive: true }),
+  );
+  return api;
 }
 
 /** The host gives five seconds. */

@@ -31,6 +31,10 @@ export const limits = {
   handTestMs: 300_000,
   /** How often hands in view are asked for a round trip, in milliseconds. */
   handPingMs: 10_000,
+  /** Bytes of a hand's file that is opened in an editor. */
+  handOpenBytesMax: 64 * MiB,
+  /** How long the hands that exist on this computer are looked for: hosts, images, containers. */
+  handDiscoveryMs: 5_000,
   /** A lost stream to a hand is opened again so often in a row, with growing pauses up to the cap, in milliseconds. */
   handRelinksMax: 40,
   handRelinkMs: 100,

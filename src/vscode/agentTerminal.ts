@@ -31,7 +31,7 @@ export class AgentTerminals implements vscode.Disposable {
       const title = state.title === "" ? "session" : state.title;
       const pty = new AgentPty(this.#service, sessionId, name);
       terminal = vscode.window.createTerminal({
-        name: `Many Hands: ${title}`,
+        name: state.hands.length > 1 ? `Many Hands: ${title} (${name})` : `Many Hands: ${title}`,
         pty,
         iconPath: new vscode.ThemeIcon("hubot"),
       });
