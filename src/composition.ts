@@ -96,7 +96,6 @@ function createService(sessions: vscode.Uri, models: Models, report: Report): Lo
         permissions[tool.name] ?? tool.permission;
       return { model: await models.settings(model), instructions, policy };
     },
-    defaultHands,
     loadMount: async () => (await import("./resources/mountResource.ts")).mountResource,
     defaultHands: () => readHandSettings(null).defaults,
     configuredHands,

@@ -41,6 +41,20 @@ export const limits = {
   handRelinkMsMax: 5_000,
   /** Taking up one resource: a clone, a download. */
   resourceMs: 1_800_000,
+  /** A silent SSH connection is asked for a sign of life so often, in milliseconds, and so many times before it is given up. */
+  sshKeepAliveMs: 4_000,
+  sshKeepAlivesMax: 3,
+  /** Pauses between tries to open a channel where the host has no session left, in milliseconds, up to the second. */
+  sshChannelRetryMs: 50,
+  sshChannelRetryMsMax: 500,
+  /** What ssh prints of one host's configuration, and one known_hosts file, in bytes. */
+  sshConfigBytesMax: 1 * MiB,
+  knownHostsBytesMax: 16 * MiB,
+  /** Bytes in one SFTP request, and requests on their way at once. */
+  sftpPieceBytes: 32 * KiB,
+  sftpAheadMax: 64,
+  /** How often a password or passphrase is asked for in one try to connect. */
+  secretTriesMax: 3,
   /** Bytes that are asked for at once of what is at a far end. */
   handPieceBytes: 1 * MiB,
   /** Output of a call that comes with the notice of its end. */
