@@ -1,4 +1,5 @@
 /** Takes a supervisor's answers apart: lines that begin with its nonce, and the bytes that follow those that announce some. */
+import { limits } from "../../core/limits.ts";
 
 export interface Reply {
   /** The words of the answer. */
@@ -21,7 +22,8 @@ const NONE = Buffer.alloc(0);
 interface Announced {
   readonly number: number;
   readonly text: string;
-  readonly bytes: number;
+  /** What was announced, and the newline after it. */
+  readonly data: Buffer;
 }
 
 export class ReplyReader {
@@ -29,7 +31,6 @@ export class ReplyReader {
   readonly #ports: ReplyPorts;
   #rest: Buffer = NONE;
   #announced: Announced | null = null;
-  #pieces: Buffer[] = [];
   #have = 0;
 
   constructor(nonce: string, ports: ReplyPorts) {
@@ -61,22 +62,21 @@ export class ReplyReader {
     if (nonce !== this.#nonce) return this.#ports.onNoise(line);
     const text = words.join(" ");
     if (words[0] !== "data") return this.#ports.onReply(Number(number), { text, data: NONE });
-    this.#announced = { number: Number(number), text, bytes: Number(words[1]) };
+    const bytes = Number(words[1]);
+    if (!(bytes >= 0 && bytes <= limits.handPieceBytes)) return this.#ports.onNoise(line);
+    this.#announced = { number: Number(number), text, data: Buffer.allocUnsafe(bytes + 1) };
   }
 
   /** The announced bytes, and the newline after them. */
   #addToData(chunk: Buffer): Buffer {
-    const announced = this.#announced as Announced;
-    const wanted = announced.bytes + 1 - this.#have;
-    const piece = chunk.subarray(0, wanted);
-    this.#pieces.push(piece);
-    this.#have += piece.length;
-    if (this.#have === announced.bytes + 1) {
-      const data = Buffer.concat(this.#pieces).subarray(0, announced.bytes);
+    const { number, text, data } = this.#announced as Announced;
+    const wanted = data.length - this.#have;
+    // Copied as it comes: to keep the chunks until all are there would make them old, and memory grow.
+    this.#have += chunk.copy(data, this.#have, 0, wanted);
+    if (this.#have === data.length) {
       this.#announced = null;
-      this.#pieces = [];
       this.#have = 0;
-      this.#ports.onReply(announced.number, { text: announced.text, data });
+      this.#ports.onReply(number, { text, data: data.subarray(0, -1) });
     }
     return chunk.subarray(wanted);
   }

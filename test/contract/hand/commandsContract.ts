@@ -1,5 +1,7 @@
 /** What holds of commands in every hand with a shell. */
 import assert from "node:assert/strict";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { Hand } from "../../../src/core/hand.ts";
 import { limits } from "../../../src/core/limits.ts";
 import { bash, perform, until } from "./handSupport.ts";
@@ -7,6 +9,20 @@ import type { MakePlace, Place } from "./handSupport.ts";
 
 const MIB = 1024 * 1024;
 const FLOOD_MB = 100;
+const FLOOD_MB_HELD_MAX = 64;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** Bytes that are held now. What only waits to be collected is not; when that happens is no concern of a hand. */
+function takenSince(before: NodeJS.MemoryUsage): number {
+  const taken = (): number => {
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers - before.heapUsed - before.arrayBuffers;
+  };
+  if (taken() > (FLOOD_MB_HELD_MAX * MIB) / 2) collectGarbage();
+  return taken();
+}
 
 export function commandsContract(makePlace: MakePlace): void {
   let place: Place;
@@ -83,15 +99,14 @@ export function commandsContract(makePlace: MakePlace): void {
       {
         onOutput: async (chunk) => {
           bytes += chunk.byteLength;
-          const { heapUsed, arrayBuffers } = process.memoryUsage();
-          most = Math.max(most, heapUsed + arrayBuffers - before.heapUsed - before.arrayBuffers);
+          most = Math.max(most, takenSince(before));
         },
         willChange: async () => {},
       },
     );
     assert.equal(bytes, FLOOD_MB * MIB + "\nthe end\n".length);
     assert.equal(result.output_bytes, bytes);
-    assert.ok(most < 64 * MIB, `${Math.round(most / MIB)} MiB were taken`);
+    assert.ok(most < FLOOD_MB_HELD_MAX * MIB, `${Math.round(most / MIB)} MiB were taken`);
     assert.ok(Buffer.byteLength(result.text) < limits.modelOutputBytesMax + 1_000);
     assert.equal(result.truncated, true);
     assert.match(result.text, /bytes left out here/);
