@@ -112,7 +112,7 @@ const compositionApart = {
  */
 export async function build({ development = false, sizes = false } = {}) {
   const esbuild = await import("esbuild");
-  const [entry, composition, page] = await Promise.all([
+  const [entry, composition, page, sample] = await Promise.all([
     esbuild.build({
       ...shared(development),
       entryPoints: ["src/extension.ts"],
@@ -141,11 +141,21 @@ export async function build({ development = false, sizes = false } = {}) {
       platform: "browser",
       target: "es2024",
     }),
+    esbuild.build({
+      ...shared(development),
+      outdir: "samples/emulator/dist",
+      entryPoints: ["samples/emulator/src/extension.ts"],
+      outExtension: { ".js": ".cjs" },
+      format: "cjs",
+      platform: "node",
+      target: "node24",
+      external: ["vscode"],
+    }),
   ]);
   const extension = { outputs: { ...entry.metafile.outputs, ...composition.metafile.outputs } };
   const licences = Buffer.from(thirdPartyLicences([extension, page.metafile]));
   const notice = { path: path.join(dist, "THIRD-PARTY-LICENSES.txt"), contents: licences };
-  writeOutputs([...entry.outputFiles, ...composition.outputFiles, ...page.outputFiles, notice]);
+  writeOutputs([...entry.outputFiles, ...composition.outputFiles, ...page.outputFiles, notice, ...sample.outputFiles]);
   if (sizes) printSizes({ ...extension.outputs, ...page.metafile.outputs }, extension);
   const faults = development ? [] : entryFaults(extension);
   if (faults.length > 0) throw new Error(faults.join("\n"));

@@ -4,7 +4,7 @@ import { continueOnPinnedNode, pinnedNode, root, run } from "./pinnedNode.mjs";
 import { setup } from "./setup.mjs";
 
 const bin = (name) => path.join(root, "node_modules", ".bin", name);
-const linted = ["src", "test", "scripts"];
+const linted = ["src", "test", "scripts", "samples"];
 
 const checks = [
   ["types", bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]],

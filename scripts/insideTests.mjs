@@ -44,7 +44,7 @@ export async function runInside(files, env) {
   try {
     await runTests({
       vscodeExecutablePath: desktopProgram() ?? shim,
-      extensionDevelopmentPath: root,
+      extensionDevelopmentPath: [root, path.join(root, "samples", "emulator")],
       extensionTestsPath: path.join(bundle, "inside.mjs"),
       launchArgs: [workspace],
       extensionTestsEnv: env,

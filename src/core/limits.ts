@@ -29,6 +29,8 @@ export const limits = {
   handStepMs: 20_000,
   /** A test of a hand, an image that is pulled for it included. */
   handTestMs: 300_000,
+  /** After the start: how long a session waits for an extension that is to bring its kind of hand, in milliseconds. */
+  handKindWaitMs: 20_000,
   /** How often hands in view are asked for a round trip, in milliseconds. */
   handPingMs: 10_000,
   /** Bytes of a hand's file that is opened in an editor. */

@@ -13,9 +13,11 @@ import type { AnyEvent } from "../core/sessionState.ts";
 import { checkHands, handsChangedText, handsGone } from "./handChange.ts";
 import type { OrchestratorPorts } from "./ports.ts";
 import { SessionRunner } from "./sessionRunner.ts";
+import type { SessionRunnerPorts } from "./sessionRunner.ts";
 
 export interface LocalSessionPorts extends OrchestratorPorts {
   readonly providers: ReadonlyMap<string, HandProvider>;
+  readonly untilProvided: SessionRunnerPorts["untilProvided"];
   readonly onAppend: (events: readonly AnyEvent[]) => void;
   readonly onStream: (event: StreamEvent) => void;
   readonly onChange: () => void;

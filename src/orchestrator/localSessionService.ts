@@ -9,6 +9,7 @@ import { parseSessionId } from "../core/ids.ts";
 import { Emitter } from "../core/listen.ts";
 import type { Disposable } from "../core/listen.ts";
 import { SCHEMA_VERSION } from "../core/events.ts";
+import { limits } from "../core/limits.ts";
 import type { CreateSessionOptions, SessionInfo, SessionService, SessionUpdate } from "../core/service.ts";
 import type { SessionListing, Slice } from "../core/sessionLog.ts";
 import { needsBrain } from "../core/sessionState.ts";
@@ -36,6 +37,8 @@ export class LocalSessionService implements SessionService {
   /** By `handKey`: what its last test has shown. */
   readonly #tests = new Map<string, HandTest>();
   readonly #closing = new AbortController();
+  /** Aborted once every extension has had its time to start. */
+  readonly #settled = new AbortController();
   /** What the list looked like when it was last read, to notice what other windows do. */
   #seen = new Map<SessionId, string>();
 
@@ -61,6 +64,11 @@ export class LocalSessionService implements SessionService {
 
   /** Wakes every session that was not idle, and keeps an eye on those that another window runs or left behind. */
   async start(): Promise<void> {
+    const { clock } = this.#ports;
+    void clock.sleep(limits.handKindWaitMs, this.#closing.signal).then(
+      () => this.#settled.abort(),
+      () => {},
+    );
     await this.#look();
     void this.#watch();
   }
@@ -88,6 +96,22 @@ export class LocalSessionService implements SessionService {
       await this.emitEvent(id, { type: "user.message", content: [{ type: "text", text: options.message }] });
     }
     return session.info();
+  }
+
+  /** Extensions start in any order: a session that goes on after a reload must not find its hand without a provider. */
+  async #provided(kinds: readonly string[], signal: AbortSignal): Promise<void> {
+    const over = AbortSignal.any([signal, this.#settled.signal]);
+    while (!over.aborted && kinds.some((kind) => !this.#providers.has(kind))) {
+      await new Promise<void>((resolve) => {
+        const listening = this.#handsChanged.listen(done);
+        over.addEventListener("abort", done);
+        function done(): void {
+          listening.dispose();
+          over.removeEventListener("abort", done);
+          resolve();
+        }
+      });
+    }
   }
 
   async listSessions(): Promise<readonly SessionInfo[]> {
@@ -289,6 +313,7 @@ export class LocalSessionService implements SessionService {
     return new LocalSession(log, {
       ...this.#ports,
       providers: this.#providers,
+      untilProvided: (kinds, signal) => this.#provided(kinds, signal),
       onAppend: (events) => {
         for (const event of events) this.#appended.fire({ session_id: id, event });
         if (events.some(({ type }) => type === "session.created" || type === "session.updated")) {

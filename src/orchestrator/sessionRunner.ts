@@ -19,6 +19,8 @@ import { RecentEvents } from "./recentEvents.ts";
 
 export interface SessionRunnerPorts extends OrchestratorPorts {
   readonly providers: ReadonlyMap<string, HandProvider>;
+  /** Resolves when these kinds have providers, or when there is no use in waiting for them. */
+  readonly untilProvided: (kinds: readonly string[], signal: AbortSignal) => Promise<void>;
   readonly stream: (event: StreamEvent) => void;
   readonly onPause: (reason: string | null) => void;
   readonly onChangeHands: () => void;
@@ -131,6 +133,9 @@ export class SessionRunner {
 
   async #runHarness(): Promise<void> {
     const harness = await this.#ports.loadHarness();
+    const kinds = this.#log.state().hands.map(({ kind }) => kind);
+    await this.#ports.untilProvided(kinds, this.#ending.signal);
+    if (this.#ending.signal.aborted) return;
     const context = await harnessContext(this.#log.state(), this.#ports);
     this.#context = context;
     for (const hand of this.#log.state().hands) if (hand.prewarm === true) this.#hands.prewarm(hand.name);
