@@ -6,6 +6,7 @@ import { constants, tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { findChromium, installChromium } from "./chromium.mjs";
+import { hasDockerEngine, installDockerEngine } from "./dockerEngine.mjs";
 import { pinnedNode, root } from "./pinnedNode.mjs";
 
 export const codeServerVersion = "4.139.1";
@@ -125,7 +126,7 @@ async function withLock(work) {
  * Resolves to `{ chromium, missing }`: the browser's path or undefined, and for each thing that could not be had the reason
  * with the one command that would bring it. Throws where the dependencies cannot be installed.
  */
-export async function setup({ codeServer = false, chromium = false } = {}) {
+export async function setup({ codeServer = false, chromium = false, docker = false } = {}) {
   // A script that goes on under the pinned Node does not try again what has just failed.
   const missing = JSON.parse(process.env[missingVariable] ?? "{}");
   const parts = [];
@@ -134,6 +135,7 @@ export async function setup({ codeServer = false, chromium = false } = {}) {
     parts.push([`code-server ${codeServerVersion}`, installCodeServer]);
   }
   if (chromium && !missing.chromium && !findChromium()) parts.push(["Chromium", () => installChromium(quietly)]);
+  if (docker && !missing.docker && !hasDockerEngine()) parts.push(["Docker", () => installDockerEngine(quietly)]);
   if (parts.length > 0) await withLock(() => Promise.all(parts.map((part) => timed(part, missing))));
   if (missing.dependencies) throw new Error(missing.dependencies);
   process.env[missingVariable] = JSON.stringify(missing);
@@ -155,7 +157,7 @@ async function timed([name, work], missing) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const start = Date.now();
   try {
-    const { missing } = await setup({ codeServer: true, chromium: true });
+    const { missing } = await setup({ codeServer: true, chromium: true, docker: true });
     say(
       Object.keys(missing).length === 0
         ? `ready (${((Date.now() - start) / 1000).toFixed(1)} s)`

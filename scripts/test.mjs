@@ -138,7 +138,11 @@ function report(results) {
 
 const chosen = parseArguments(process.argv.slice(2));
 const needsHost = chosen.suites.includes("inside") || chosen.suites.includes("user");
-const ready = await setup({ codeServer: needsHost, chromium: needsHost || chosen.suites.includes("page") });
+const ready = await setup({
+  codeServer: needsHost,
+  chromium: needsHost || chosen.suites.includes("page"),
+  docker: chosen.suites.includes("contract"),
+});
 await continueOnPinnedNode(import.meta.url);
 try {
   await build();

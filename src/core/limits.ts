@@ -61,6 +61,16 @@ export const limits = {
   handPieceBytes: 1 * MiB,
   /** Output of a call that comes with the notice of its end. */
   handInlineBytes: 1_024,
+  /** Files from this size on go the transport's own bulk way, where it has one. */
+  handBulkBytes: 1 * MiB,
+  /** A bulk transfer in which nothing moves for this long has failed, in milliseconds. */
+  handBulkStallMs: 60_000,
+  /** What a container may use where its spec does not say otherwise: memory, processors, processes. */
+  dockerMemoryBytes: 2 * 1024 * MiB,
+  dockerCpus: 2,
+  dockerPids: 512,
+  /** A pull or a build of an image that says nothing for this long has failed, in milliseconds. */
+  dockerStallMs: 180_000,
   /** After an interrupt: how long a process group has between TERM and KILL. */
   killGraceMs: 2_000,
   /** Model turns after one input of the person; then the session asks whether to go on. */

@@ -29,7 +29,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   session: coreOnly,
   brain: { ...coreOnly, packages: ["@anthropic-ai/sdk", "@cfworker/json-schema"] },
   hands: { ...coreOnly, packages: ["picomatch"] },
-  "hands/docker": { ...coreOnly, packages: ["dockerode"] },
+  "hands/docker": { ...coreOnly, packages: ["dockerode", "tar-stream"] },
   "hands/ssh": { ...coreOnly, packages: ["ssh2"] },
   resources: coreOnly,
   vault: coreOnly,

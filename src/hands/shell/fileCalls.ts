@@ -164,13 +164,22 @@ export function renderGlob(input: Members, { status, output }: ScriptResult): Re
 
 export function grepScript(input: Members): string {
   const pattern = quote(textOf(input, "pattern"));
-  const path = quote(typeof input["path"] === "string" && input["path"] !== "" ? input["path"] : ".");
-  const cut = `| cut -c 1-500 | head -n 5000; exit $s`;
+  const given = typeof input["path"] === "string" && input["path"] !== "" ? input["path"] : ".";
+  const path = quote(given);
+  const excluded = "--exclude-dir=.git --exclude-dir=node_modules";
+  const tried = (option: string): string => `echo x | grep -q ${option} x 2>/dev/null`;
   return `[ -e ${path} ] || exit ${MISSING}
 if command -v rg >/dev/null 2>&1; then o=$(rg -n --no-heading --color never --hidden -g '!.git' -g '!node_modules' -e ${pattern} -- ${path}); s=$?
-elif echo x | grep -qP x 2>/dev/null; then o=$(grep -rnIP --exclude-dir=.git --exclude-dir=node_modules -e ${pattern} -- ${path}); s=$?
-else o=$(grep -rnE -e ${pattern} -- ${path}); s=$?; fi
-[ -z "$o" ] || printf '%s\\n' "$o" ${cut.replace("exit $s", "exit $s")}
+elif ${tried("-P")}; then o=$(grep -rnIP ${excluded} -e ${pattern} -- ${path}); s=$?
+elif ${tried("--exclude-dir=y")}; then o=$(grep -rnIE ${excluded} -e ${pattern} -- ${path}); s=$?
+else
+  grep -qE -e ${pattern} </dev/null
+  [ $? -le 1 ] || exit 2
+  o=$(find ${quote(given.startsWith("-") ? `./${given}` : given)} \\( -name .git -o -name node_modules \\) -prune -o -type f -exec grep -HnE -e ${pattern} -- {} +)
+  s=1
+  [ -z "$o" ] || s=0
+fi
+[ -z "$o" ] || printf '%s\\n' "$o" | cut -c 1-500 | head -n 5000
 exit $s`;
 }
 

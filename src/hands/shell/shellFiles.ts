@@ -14,7 +14,7 @@ const AHEAD_MAX = 16;
 export function filesOverShell(link: Link): HandFiles {
   const act = async (path: string, name: string, ...words: readonly string[]): Promise<void> => {
     const { text } = await link.request(name, ...words);
-    if (text !== "ok") throw failed(path, text.replace(/^fail /, ""));
+    if (text !== "ok") throw fileError(path, text.replace(/^fail /, ""));
   };
   return {
     root: link.facts.startDirectory,
@@ -31,7 +31,7 @@ export function filesOverShell(link: Link): HandFiles {
 async function stat(link: Link, path: string): Promise<FileStat> {
   const { text } = await link.request("stat", path);
   const found = parseStat(text);
-  if (found === null) throw failed(path, "No such file or directory");
+  if (found === null) throw fileError(path, "No such file or directory");
   return found;
 }
 
@@ -50,10 +50,10 @@ function parseStat(text: string): FileStat | null {
 /** Each name on a line of its own behind its facts, ended by NUL: a name can hold a newline. */
 async function list(link: Link, path: string): Promise<readonly FileEntry[]> {
   const facts = await stat(link, path);
-  if (facts.kind !== "directory") throw failed(path, "Not a directory");
+  if (facts.kind !== "directory") throw fileError(path, "Not a directory");
   const { text } = await link.request("list", path);
   const [word, name = ""] = text.split(" ");
-  if (word !== "ok") throw failed(path, text.replace(/^fail /, ""));
+  if (word !== "ok") throw fileError(path, text.replace(/^fail /, ""));
   const pieces: Buffer[] = [];
   await readPieces(link, name, 0, async (chunk) => void pieces.push(chunk));
   link.request("del", name).catch(() => {});
@@ -74,9 +74,9 @@ async function read(
   offset: number,
 ): Promise<void> {
   const facts = await stat(link, path);
-  if (facts.kind === "directory") throw failed(path, "Is a directory");
+  if (facts.kind === "directory") throw fileError(path, "Is a directory");
   const { text } = await link.request("may", path);
-  if (text !== "ok") throw failed(path, "Permission denied");
+  if (text !== "ok") throw fileError(path, "Permission denied");
   await readPieces(link, path, offset, take);
 }
 
@@ -98,7 +98,8 @@ async function write(link: Link, path: string, content: AsyncIterable<Uint8Array
   const beside = posix.join(posix.dirname(path), `.many-hands-${randomBytes(6).toString("hex")}`);
   const once = async (name: string, ...words: readonly string[]): Promise<void> => {
     const { text } = await link.requestOnce(name, ...words);
-    if (text !== "ok") throw failed(path, text.replace(/^fail ?/, "") || "No space left, or no right to write there");
+    if (text === "ok") return;
+    throw fileError(path, text.replace(/^fail ?/, "") || "No space left, or no right to write there");
   };
   let bytes = 0;
   try {
@@ -116,7 +117,7 @@ async function write(link: Link, path: string, content: AsyncIterable<Uint8Array
     }
     await Promise.all(ahead);
     const staged = await link.requestOnce("peek", beside);
-    if (!staged.text.startsWith(`file ${bytes} `)) throw failed(path, "No space left");
+    if (!staged.text.startsWith(`file ${bytes} `)) throw fileError(path, "No space left");
     await once("place", beside, path);
   } catch (thrown) {
     await link.request("del", beside).catch(() => {});
@@ -126,7 +127,7 @@ async function write(link: Link, path: string, content: AsyncIterable<Uint8Array
 }
 
 /** In words of the far end's own tools. */
-function failed(path: string, why: string): ManyHandsError {
+export function fileError(path: string, why: string): ManyHandsError {
   const code = /No such file|nonexistent/i.test(why)
     ? "file_missing"
     : /exists|not empty/i.test(why)

@@ -1,0 +1,40 @@
+/** The Docker kind of hand: a shell in a container from an image, a Dockerfile, or in one that runs already. */
+import type { Clock } from "../../core/clock.ts";
+import type { HandSpec } from "../../core/config.ts";
+import type { HandProvider, ProvisionContext } from "../../core/hand.ts";
+import { shellTools } from "../shell/tools.ts";
+import { describeDockerSpec } from "./dockerSpec.ts";
+import type { DockerHand } from "./provisionDocker.ts";
+
+export interface DockerProviderPorts {
+  readonly clock: Clock;
+  /** Where DOCKER_HOST and the like are looked up. Default: this program's. */
+  readonly environment?: () => NodeJS.ProcessEnv;
+  /** What went wrong where nobody waits for it. */
+  readonly report?: (what: string, thrown?: unknown) => void;
+}
+
+export interface DockerProvider extends HandProvider {
+  provision(spec: HandSpec, context: ProvisionContext): Promise<DockerHand>;
+}
+
+/** The options are those of DockerSpec (dockerSpec.ts). */
+export function createDockerProvider({
+  clock,
+  environment = () => process.env,
+  report = () => {},
+}: DockerProviderPorts): DockerProvider {
+  const ended = new Set<string>();
+  return {
+    tools: () => shellTools,
+    describe: describeDockerSpec,
+    provision: async (spec, context) => {
+      const [{ parseDockerSpec }, { provisionDocker }] = await Promise.all([
+        import("./dockerSpec.ts"),
+        import("./provisionDocker.ts"),
+      ]);
+      const wanted = parseDockerSpec(spec);
+      return provisionDocker({ clock, environment: environment(), report, ended, wanted, spec, context });
+    },
+  };
+}
