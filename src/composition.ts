@@ -9,17 +9,22 @@ import type { HandSpec } from "./core/config.ts";
 import type { SessionService } from "./core/service.ts";
 import { DEFAULT_BASE_URL, parseModelEndpoint } from "./core/modelEndpoint.ts";
 import { createCommandProvider } from "./hands/command/commandProvider.ts";
+import { createDockerProvider } from "./hands/docker/dockerProvider.ts";
 import { createLocalProvider } from "./hands/local/localProvider.ts";
 import { programEnvironment } from "./hands/shell/programEnvironment.ts";
+import type { SshAsk } from "./hands/ssh/ask.ts";
+import { createSshProvider } from "./hands/ssh/sshProvider.ts";
 import { LocalSessionService } from "./orchestrator/localSessionService.ts";
 import type { OrchestratorPorts } from "./orchestrator/ports.ts";
 import { systemClock } from "./orchestrator/systemClock.ts";
 import { createFileStore } from "./session/fileStore.ts";
 import { createIds } from "./session/ids.ts";
+import { createAskedSecrets } from "./vault/askedSecrets.ts";
 import { createModelKeys, keyInEnvironment, parseModelKey } from "./vault/modelKey.ts";
 import type { ModelKeys } from "./vault/modelKey.ts";
 import { createRedactor } from "./vault/redactor.ts";
 import { AgentTerminals } from "./vscode/agentTerminal.ts";
+import { createAskSsh } from "./vscode/askSsh.ts";
 import { removeApiKey, setApiKey } from "./vscode/apiKeyCommands.ts";
 import type { ApiKeyPorts } from "./vscode/apiKeyCommands.ts";
 import { describeCall } from "./vscode/callText.ts";
@@ -54,11 +59,13 @@ export function compose(context: vscode.ExtensionContext): Running {
   const redactor = createRedactor();
   const redact = (text: string): string => redactor.redact(text);
   const report = reportTo(output, redact);
-  const keys = createModelKeys({ secrets: createSecretStore(context.secrets), redactor });
+  const secrets = createSecretStore(context.secrets);
+  const keys = createModelKeys({ secrets, redactor });
   const models = createModels({ choice: readSettings, fetchFor: (baseUrl) => keys.fetchFor(baseUrl), redact });
   const sessions = vscode.Uri.file(sessionsFolder((context.storageUri ?? context.globalStorageUri).fsPath));
   const local = createService(sessions, models, report);
-  registerHands(local);
+  const asked = createAskedSecrets(secrets, redactor);
+  registerHands(local, createAskSsh({ secrets: asked, report }), report);
   context.subscriptions.push(output, keys, models);
   const views = registerViews(context, { local, models, keys, sessions, report, output });
   local.start().catch((thrown: unknown) => report("the sessions could not be woken", thrown));
@@ -66,10 +73,13 @@ export function compose(context: vscode.ExtensionContext): Running {
 }
 
 /** The kinds of hand that are there from the start; what each needs is loaded when one is provisioned. */
-function registerHands(service: SessionService): void {
+function registerHands(service: SessionService, ask: SshAsk, report: Report): void {
+  const clock = systemClock;
   const environment = (): NodeJS.ProcessEnv => programEnvironment(process.env);
-  service.registerHandProvider("local", createLocalProvider({ clock: systemClock }));
-  service.registerHandProvider("command", createCommandProvider({ clock: systemClock, environment }));
+  service.registerHandProvider("local", createLocalProvider({ clock }));
+  service.registerHandProvider("docker", createDockerProvider({ clock, environment, report }));
+  service.registerHandProvider("ssh", createSshProvider({ clock, environment, ask, report }));
+  service.registerHandProvider("command", createCommandProvider({ clock, environment }));
 }
 
 function reportTo(output: vscode.LogOutputChannel, redact: (text: string) => string): Report {

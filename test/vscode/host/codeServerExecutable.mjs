@@ -25,8 +25,9 @@ function printed(args) {
 function install(folder, userDataDir) {
   const { publisher, name, version } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8"));
   const target = path.join(userDataDir, "extensions", `${publisher}.${name}-${version}`);
-  for (const part of ["package.json", "dist"])
+  for (const part of ["package.json", "dist"]) {
     cpSync(path.join(folder, part), path.join(target, part), { recursive: true });
+  }
 }
 
 const [extensionDevelopmentPath, ...others] = values("extensionDevelopmentPath");
