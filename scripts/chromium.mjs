@@ -1,7 +1,7 @@
 // Finds a Chromium for the tests that click, or installs Debian's where that is allowed.
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import path from "node:path";
-import { installDebianPackages } from "./debianPackages.mjs";
+import { installPackages } from "./debian.mjs";
 
 const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 const macPaths = [
@@ -27,8 +27,7 @@ export function findChromium() {
   return [...candidates, ...macPaths].find((file) => executable(file));
 }
 
-/** Installs Debian's Chromium as root or through a sudo that asks nothing; otherwise throws with the command to run. */
-export async function installChromium(quietly) {
-  if (!existsSync("/etc/debian_version")) throw new Error("install Chromium or Google Chrome, or name one in CHROMIUM");
-  await installDebianPackages(debianPackages, quietly);
+/** Installs Debian's Chromium, or throws with what to do. */
+export function installChromium(quietly) {
+  return installPackages(quietly, debianPackages, "install Chromium or Google Chrome, or name one in CHROMIUM");
 }

@@ -1,7 +1,7 @@
 // Finds what the tests need to start a Docker engine of their own, or installs Debian's where that is allowed.
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { installDebianPackages } from "./debianPackages.mjs";
+import { installPackages } from "./debian.mjs";
 
 const packages = { dockerd: "docker.io", iptables: "iptables", ip: "iproute2", busybox: "busybox-static" };
 
@@ -17,5 +17,9 @@ export function hasDockerEngine() {
 }
 
 export function installDockerEngine(quietly) {
-  return installDebianPackages(missingPackages(), quietly);
+  return installPackages(
+    quietly,
+    missingPackages(),
+    "install Docker's engine, iptables, iproute2 and a static busybox",
+  );
 }

@@ -142,6 +142,7 @@ const ready = await setup({
   codeServer: needsHost,
   chromium: needsHost || chosen.suites.includes("page"),
   docker: chosen.suites.includes("contract"),
+  sshd: chosen.suites.includes("contract") || chosen.suites.includes("integration"),
 });
 await continueOnPinnedNode(import.meta.url);
 try {

@@ -93,6 +93,7 @@ export class Authentication {
   }
 
   async *#file({ path, content }: KeyFile): AsyncGenerator<AnyAuthMethod, void, void> {
+    if (content === null) return;
     const { ssh2, settings, ask, memory } = this.#ports;
     const secretKey = `passphrase ${path}`;
     let key = parsed(ssh2, content, memory.get(secretKey));

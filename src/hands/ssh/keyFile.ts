@@ -1,10 +1,11 @@
 /** Private key files: what kind of key one holds, without its passphrase and without using it. */
-import { access, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { hostKeyOf } from "./knownHosts.ts";
 
 export interface KeyFile {
   readonly path: string;
-  readonly content: Buffer;
+  /** null: only the public half is here; an agent may hold the other. */
+  readonly content: Buffer | null;
   /** Of the protocol, such as ssh-ed25519; empty where the file does not say. */
   readonly type: string;
   /** The public half, as the protocol has it; null where it is not known without the passphrase. */
@@ -18,16 +19,21 @@ const MAGIC = "openssh-key-v1\0";
 
 /** null: there is no key that can be read. */
 export async function readKeyFile(path: string): Promise<KeyFile | null> {
+  const found = await contentOf(path);
+  const content = found?.includes("PRIVATE KEY") === true ? found : null;
+  const beside = async (): Promise<Buffer | null> => publicIn(await contentOf(`${path}.pub`));
+  // IdentityFile may name a public half, for a key that the agent holds.
+  const own = content === null ? publicIn(found) : publicOf(content);
+  const publicBlob = own ?? (await beside());
+  if (content === null && publicBlob === null) return null;
+  const isCertified = (await contentOf(`${path}-cert.pub`)) !== null;
+  return { path, content, type: publicBlob === null ? "" : hostKeyOf(publicBlob).type, publicBlob, isCertified };
+}
+
+async function contentOf(path: string): Promise<Buffer | null> {
   try {
     const info = await stat(path);
-    if (!info.isFile() || info.size > KEY_BYTES_MAX) return null;
-    const content = await readFile(path);
-    const publicBlob = publicOf(content) ?? (await publicBeside(path));
-    const isCertified = await access(`${path}-cert.pub`).then(
-      () => true,
-      () => false,
-    );
-    return { path, content, type: publicBlob === null ? "" : hostKeyOf(publicBlob).type, publicBlob, isCertified };
+    return info.isFile() && info.size <= KEY_BYTES_MAX ? await readFile(path) : null;
   } catch {
     return null;
   }
@@ -56,8 +62,9 @@ function publicOf(content: Buffer): Buffer | null {
   return Buffer.from(next());
 }
 
-async function publicBeside(path: string): Promise<Buffer | null> {
-  const [, base64 = ""] = (await readFile(`${path}.pub`, "utf8").catch(() => "")).split(/\s+/);
+/** A line as in authorized_keys: type, key, comment. */
+function publicIn(content: Buffer | null): Buffer | null {
+  const [, base64 = ""] = (content ?? Buffer.alloc(0)).toString("latin1").split(/\s+/);
   const blob = Buffer.from(base64, "base64");
   return blob.length > 4 ? blob : null;
 }

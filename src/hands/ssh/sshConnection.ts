@@ -55,7 +55,7 @@ export class SshConnection {
     this.client = client;
     this.#ports = ports;
     this.lost = lost;
-    void lost.then(() => (this.#isLost = true));
+    client.on("close", () => (this.#isLost = true));
   }
 
   get isLost(): boolean {
@@ -191,8 +191,7 @@ function handshake(ports: HandshakePorts): Promise<SshConnection> {
   let last = "";
   const lost = new Promise<string>((resolve) => {
     client.on("close", () => {
-      const said = socket.said();
-      resolve([last || "the host closed it", said === "" ? "" : `(${said})`].filter(Boolean).join(" "));
+      void socket.said().then((said) => resolve(`${last || "the host closed it"}${said === "" ? "" : ` (${said})`}`));
     });
   });
   void lost.then((reason) => {

@@ -22,6 +22,11 @@ export class SshFarEnd implements FarEnd {
     this.#acquire = acquire;
   }
 
+  /** The connection that there was is no more. */
+  get isLost(): boolean {
+    return this.#connection?.isLost === true;
+  }
+
   async open(signal: AbortSignal): Promise<ShellStream> {
     const either = AbortSignal.any([signal, this.#ending.signal]);
     const connection = await this.#connect(either);
@@ -81,7 +86,8 @@ function unlessAborted<T>(wait: Promise<T>, signal: AbortSignal): Promise<T> {
 
 function streamOf(channel: ClientChannel, connection: SshConnection): ShellStream {
   const ended = new Promise<string>((resolve) => {
-    channel.on("close", () => resolve("the shell there ended"));
+    // Channels end with their connection; the reason is then that of the connection.
+    channel.on("close", () => void (connection.isLost || resolve("the shell there ended")));
     void connection.lost.then((reason) => resolve(`the connection was lost: ${reason}`));
   });
   const close = (): void => {

@@ -1,9 +1,12 @@
 /** What the SSH hands share: connections, what is known of hosts, secrets that proved right. Loaded when the first is provisioned. */
 import type { Clock } from "../../core/clock.ts";
 import type { HandSpec } from "../../core/config.ts";
-import type { Hand, ProvisionContext } from "../../core/hand.ts";
+import { ManyHandsError } from "../../core/errors.ts";
+import type { Hand, HandFiles, ProvisionContext } from "../../core/hand.ts";
 import { openShellHand } from "../shell/openShellHand.ts";
+import { FarEndGone } from "../shell/shellStream.ts";
 import type { FarEnd } from "../shell/shellStream.ts";
+import type { Link } from "../shell/link.ts";
 import type { SshAsk } from "./ask.ts";
 import type { SecretMemory, Ssh2 } from "./authentication.ts";
 import { ConnectionPool } from "./connectionPool.ts";
@@ -14,7 +17,7 @@ import { readSettings } from "./sshConfig.ts";
 import type { SshSettings } from "./sshConfig.ts";
 import { connect } from "./sshConnection.ts";
 import type { SshTiming } from "./sshConnection.ts";
-import { NotAuthenticated } from "./sshErrors.ts";
+import { ConnectionLost, NotAuthenticated } from "./sshErrors.ts";
 import { SshFarEnd } from "./sshFarEnd.ts";
 import { wayTo } from "./sshSocket.ts";
 import { targetOf } from "./sshTarget.ts";
@@ -70,16 +73,18 @@ export class SshHosts {
   async #overSsh2({ spec, context, target, settings }: Provisioned): Promise<Hand> {
     const { clock } = this.#ports;
     const farEnd = new SshFarEnd((signal) => this.#lease(target, signal, context.onProgress));
-    return openOrClose(farEnd, () =>
-      openShellHand({
-        clock,
-        farEnd,
-        spec,
-        context,
-        place: placeOf(settings),
-        browse: (link) => filesOverSftp({ link, open: () => farEnd.sftp() }),
-      }),
-    );
+    const browse = (link: Link): HandFiles => filesOverSftp({ link, open: () => farEnd.sftp() });
+    try {
+      return await openOrClose(farEnd, () =>
+        openShellHand({ clock, farEnd, spec, context, place: placeOf(settings), browse }),
+      );
+    } catch (thrown) {
+      // The shell did not answer; that its connection was lost is known here only.
+      if (farEnd.isLost && thrown instanceof ManyHandsError && !(thrown instanceof FarEndGone)) {
+        throw new ConnectionLost(`${wayTo(settings)}: ${thrown.message}`, thrown);
+      }
+      throw thrown;
+    }
   }
 
   async #overSystem({ spec, context, target, settings }: Provisioned, why: string): Promise<Hand> {

@@ -3,11 +3,14 @@ import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { connect as connectTcp } from "node:net";
 import { Duplex } from "node:stream";
+import type { Clock } from "../../core/clock.ts";
 import { ManyHandsError } from "../../core/errors.ts";
+import { limits } from "../../core/limits.ts";
 import type { SshSettings } from "./sshConfig.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
 export interface SocketPorts {
+  readonly clock: Clock;
   readonly target: SshTarget;
   readonly settings: SshSettings;
   readonly environment: NodeJS.ProcessEnv;
@@ -17,8 +20,8 @@ export interface SocketPorts {
 
 export interface SshSocket {
   readonly stream: Duplex;
-  /** What the process that brings the connection said last; empty where there is none. */
-  readonly said: () => string;
+  /** What the process that brings the connection said last, once it has ended; empty where there is none. Never rejects. */
+  readonly said: () => Promise<string>;
 }
 
 /** The way to the host in words. */
@@ -48,7 +51,7 @@ export async function openSocket(ports: SocketPorts): Promise<SshSocket> {
     stream.once("connect", resolve);
     stream.once("error", (thrown) => reject(signal.aborted ? (signal.reason as Error) : unreachable(settings, thrown)));
   });
-  return { stream, said: () => "" };
+  return { stream, said: () => Promise.resolve("") };
 }
 
 function unreachable(settings: SshSettings, thrown: NodeJS.ErrnoException): ManyHandsError {
@@ -64,7 +67,7 @@ function unreachable(settings: SshSettings, thrown: NodeJS.ErrnoException): Many
   return new ManyHandsError("hand_unavailable", "network", message, thrown);
 }
 
-function openProxy({ target, settings, environment, signal }: SocketPorts): SshSocket {
+function openProxy({ clock, target, settings, environment, signal }: SocketPorts): SshSocket {
   const options = { env: environment, stdio: "pipe", windowsHide: true } as const;
   const child =
     settings.proxyJump === null
@@ -82,7 +85,17 @@ function openProxy({ target, settings, environment, signal }: SocketPorts): SshS
   const onAbort = (): void => void stream.destroy();
   signal.addEventListener("abort", onAbort, { once: true });
   stream.once("close", () => signal.removeEventListener("abort", onAbort));
-  return { stream, said: () => said.trim().split(/\r?\n/).at(-1) ?? "" };
+  const ended = new Promise((resolve) => {
+    child.once("close", resolve);
+    child.once("error", resolve);
+  });
+  const lastLine = async (): Promise<string> => {
+    const patience = new AbortController();
+    await Promise.race([ended, clock.sleep(limits.killGraceMs, patience.signal).catch(() => {})]);
+    patience.abort();
+    return said.trim().split(/\r?\n/).at(-1) ?? "";
+  };
+  return { stream, said: lastLine };
 }
 
 /** `ssh` to the last of the jumps, by way of those before it; it verifies their keys itself. */

@@ -42,7 +42,7 @@ export async function chooseTransport({ settings, known, environment, stepMs }: 
     ...listed.filter(isSpecial).map((type) => `a key of the agent (${type})`),
   ];
   const hasPlain =
-    files.some(({ type, isCertified }) => !isCertified && !isHardwareType(type)) ||
+    files.some(({ type, isCertified, content }) => content !== null && !isCertified && !isHardwareType(type)) ||
     listed.some((type) => !isSpecial(type));
   if (special.length > 0 && !hasPlain) return system(special[0] ?? "");
   return { transport: "ssh2", why: special[0] ?? "", hasMore: special.length > 0 };
