@@ -7,7 +7,9 @@ import type { Commands } from "./commands.ts";
 import { chooseFarEnd, chooseHand } from "./handChoice.ts";
 import type { ChosenHand, HandChoicePorts } from "./handChoice.ts";
 import { HandPty } from "./handPty.ts";
-import { removeFromSettings, showHandSettings, writtenNames } from "./handSettingsFile.ts";
+import { writtenNames } from "./handConfiguration.ts";
+import { removeFromSettings, showHandSettings } from "./handSettingsFile.ts";
+import { problemOfItem } from "./handsTree.ts";
 import { describeHand, failureLine, latencyOf } from "./handText.ts";
 
 export interface HandCommandPorts extends HandChoicePorts {
@@ -34,7 +36,7 @@ export function createHandCommands(ports: HandCommandPorts): Commands {
     watchHand: (target) => withFarEnd(target, "Watch the Agent's Commands in Hand", (chosen) => watch(ports, chosen)),
     restartHand: (target) => withFarEnd(target, "Restart Hand", (chosen) => restart(ports, chosen)),
     removeHand: (target) => remove(ports, target),
-    openHandSettings: () => showHandSettings(),
+    openHandSettings: (target) => showHandSettings(problemOfItem(target) ?? undefined),
     showHandFailure: (target) => showFailure(ports, target),
     refreshHands: () => refresh(ports),
   };

@@ -1,5 +1,6 @@
 /** The setting of hands as it is in force. */
 import * as vscode from "vscode";
+import { isObject } from "../core/json.ts";
 import { parseHandSettings } from "./handSettings.ts";
 import type { HandSettings } from "./handSettings.ts";
 
@@ -23,4 +24,15 @@ export function hasHandSettings(): boolean {
     const { globalValue, workspaceValue, workspaceFolderValue } = settings.inspect(name) ?? {};
     return [globalValue, workspaceValue, workspaceFolderValue].some((value) => value !== undefined);
   });
+}
+
+/** As they are written, wrong ones included. */
+export function writtenHands(): readonly unknown[] {
+  const written: unknown = vscode.workspace.getConfiguration(SECTION).get("hands");
+  return Array.isArray(written) ? written : [];
+}
+
+/** Names that the settings use, also those of specs that are wrong otherwise. */
+export function writtenNames(): readonly string[] {
+  return writtenHands().flatMap((spec) => (isObject(spec) && typeof spec["name"] === "string" ? [spec["name"]] : []));
 }

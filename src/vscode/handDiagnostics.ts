@@ -1,12 +1,10 @@
 /** What is wrong with the settings of hands, shown where it is written. */
-import { posix } from "node:path";
 import * as vscode from "vscode";
-import { isObject } from "../core/json.ts";
 import type { Listen } from "../core/listen.ts";
 import { SECTION, workspaceFolder } from "./handConfiguration.ts";
 import { parseHandSettings } from "./handSettings.ts";
 import type { HandProblem, HandSettingsInput } from "./handSettings.ts";
-import { nodeAt, parseJsonPlaces, positionAt } from "./jsonPlaces.ts";
+import { nodeAt, positionAt, settingsNode } from "./jsonPlaces.ts";
 import type { JsonNode } from "./jsonPlaces.ts";
 
 /** Somebody who types is not told of each letter, in milliseconds. */
@@ -94,10 +92,7 @@ async function textOf(uri: vscode.Uri): Promise<string | null> {
 
 /** What is wrong with what this file says itself; what another file says is that one's problem. */
 function problemsIn(text: string, uri: vscode.Uri, kinds: readonly string[]): readonly vscode.Diagnostic[] {
-  const root = parseJsonPlaces(text);
-  if (root === null || !isObject(root.value)) return [];
-  const isWorkspace = posix.extname(uri.path) === ".code-workspace";
-  const settings = isWorkspace ? root.children.get("settings") : root;
+  const settings = settingsNode(text, uri.path);
   const nodes: Readonly<Record<HandProblem["setting"], JsonNode | undefined>> = {
     hands: settings?.children.get(`${SECTION}.hands`),
     defaultHands: settings?.children.get(`${SECTION}.defaultHands`),

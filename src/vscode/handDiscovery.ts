@@ -23,6 +23,7 @@ export interface HandDiscovery {
 export function freeName(wanted: string, taken: readonly string[]): string {
   const plain = wanted
     .normalize("NFKD")
+    .replaceAll(/\p{M}/gu, "")
     .replaceAll(/[^A-Za-z0-9_-]+/g, "-")
     .replaceAll(/^-+|-+$/g, "")
     .slice(0, 28);

@@ -2,7 +2,9 @@
 import * as vscode from "vscode";
 import type { HandSpec } from "../core/config.ts";
 import { isObject } from "../core/json.ts";
-import { SECTION } from "./handConfiguration.ts";
+import { SECTION, writtenHands } from "./handConfiguration.ts";
+import type { HandProblem } from "./handSettings.ts";
+import { nodeAt, settingsNode } from "./jsonPlaces.ts";
 
 /** Where a setting is written: for this workspace, or for all of the person's. */
 export type HandTarget = "workspace" | "user";
@@ -17,17 +19,6 @@ export function currentTarget(): HandTarget | null {
   const found = vscode.workspace.getConfiguration(SECTION).inspect("hands");
   if (found?.workspaceFolderValue !== undefined || found?.workspaceValue !== undefined) return "workspace";
   return found?.globalValue === undefined ? null : "user";
-}
-
-/** As they are written, wrong ones included. */
-function writtenHands(): readonly unknown[] {
-  const written: unknown = vscode.workspace.getConfiguration(SECTION).get("hands");
-  return Array.isArray(written) ? written : [];
-}
-
-/** Names that the settings use, also those of specs that are wrong otherwise. */
-export function writtenNames(): readonly string[] {
-  return writtenHands().flatMap((spec) => (isObject(spec) && typeof spec["name"] === "string" ? [spec["name"]] : []));
 }
 
 /** A list of the workspace hides the person's own: it begins with what was in force. Likewise where defaults are named. */
@@ -60,10 +51,33 @@ export async function removeFromSettings(name: string): Promise<void> {
   }
 }
 
-export async function showHandSettings(): Promise<void> {
-  const inWorkspace = currentTarget() === "workspace";
-  const command = inWorkspace ? "workbench.action.openWorkspaceSettingsFile" : "workbench.action.openSettingsJson";
-  await vscode.commands.executeCommand(command, {
-    revealSetting: { key: `${SECTION}.hands`, edit: currentTarget() === null },
-  });
+/** Opens the file that they are in, at the problem where one is given. */
+export async function showHandSettings(problem?: HandProblem): Promise<void> {
+  const key = `${SECTION}.${problem?.setting ?? "hands"}`;
+  const file = fileOf(problem?.setting ?? "hands");
+  if (file === null) {
+    const revealSetting = { key, edit: currentTarget() === null };
+    await vscode.commands.executeCommand("workbench.action.openSettingsJson", { revealSetting });
+    return;
+  }
+  const document = await vscode.workspace.openTextDocument(file);
+  const settings = settingsNode(document.getText(), file.path)?.children.get(key);
+  if (settings === undefined) return void (await vscode.window.showTextDocument(document));
+  const { start, end } = nodeAt(settings, problem?.place ?? []);
+  const selection = new vscode.Range(
+    document.positionAt(start),
+    document.positionAt(problem === undefined ? start : end),
+  );
+  await vscode.window.showTextDocument(document, { selection });
+}
+
+/** The workspace's file that a setting is in; null: it is the person's own, which only VS Code knows the place of. */
+function fileOf(setting: HandProblem["setting"]): vscode.Uri | null {
+  const found = vscode.workspace.getConfiguration(SECTION).inspect(setting);
+  const { workspaceFile, workspaceFolders } = vscode.workspace;
+  const folder = workspaceFolders?.[0]?.uri;
+  if (found?.workspaceFolderValue === undefined && found?.workspaceValue === undefined) return null;
+  const isInFile = found.workspaceFolderValue === undefined && workspaceFile !== undefined;
+  if (isInFile) return workspaceFile.scheme === "untitled" ? null : workspaceFile;
+  return folder === undefined ? null : vscode.Uri.joinPath(folder, ".vscode", "settings.json");
 }

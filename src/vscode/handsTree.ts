@@ -5,6 +5,7 @@ import { limits } from "../core/limits.ts";
 import type { SessionService } from "../core/service.ts";
 import { describeHand, describeUse, failureLine, specLine } from "./handText.ts";
 import type { HandText } from "./handText.ts";
+import { writtenNames } from "./handConfiguration.ts";
 import { LOCAL_NAME } from "./handSettings.ts";
 import type { HandProblem } from "./handSettings.ts";
 
@@ -26,6 +27,11 @@ export function handOfItem(item: unknown): HandItem | null {
   const candidate = item as Item | undefined;
   if (candidate?.kind === "hand") return { info: candidate.info, use: null };
   return candidate?.kind === "use" ? { info: candidate.info, use: candidate.use } : null;
+}
+
+export function problemOfItem(item: unknown): HandProblem | null {
+  const candidate = item as Item | undefined;
+  return candidate?.kind === "problem" ? candidate.problem : null;
 }
 
 export interface HandsTreePorts {
@@ -81,7 +87,7 @@ export class HandsTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   }
 
   async getTreeItem(item: Item): Promise<vscode.TreeItem> {
-    if (item.kind === "problem") return problemItem(item.problem);
+    if (item.kind === "problem") return problemItem(item);
     if (item.kind === "hand") return handItem(item.info);
     const title = await this.#ports.service.getSession(item.use.session_id).then(
       ({ state }) => state.title,
@@ -117,7 +123,8 @@ export class HandsTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   }
 }
 
-function problemItem({ setting, place, message, isFatal }: HandProblem): vscode.TreeItem {
+function problemItem(given: Extract<Item, { kind: "problem" }>): vscode.TreeItem {
+  const { setting, place, message, isFatal } = given.problem;
   const where = place.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
   const item = new vscode.TreeItem(`${setting}${where}`);
   item.id = `problem:${setting}${where}:${message}`;
@@ -127,7 +134,7 @@ function problemItem({ setting, place, message, isFatal }: HandProblem): vscode.
   item.iconPath = isFatal
     ? new vscode.ThemeIcon("error", new vscode.ThemeColor("errorForeground"))
     : new vscode.ThemeIcon("warning", new vscode.ThemeColor("editorWarning.foreground"));
-  item.command = { command: "manyHands.openHandSettings", title: "Open Settings of Hands" };
+  item.command = { command: "manyHands.openHandSettings", title: "Open Settings of Hands", arguments: [given] };
   item.accessibilityInformation = { label: `Problem in the settings, ${setting}${where}: ${message}` };
   return item;
 }
@@ -139,7 +146,7 @@ function handItem(info: HandInfo): vscode.TreeItem {
   item.id = `hand:${JSON.stringify(info.spec)}`;
   const words = [
     "hand",
-    info.configured && info.spec.name !== LOCAL_NAME ? "configured" : "other",
+    info.configured && writtenNames().includes(info.spec.name) ? "configured" : "other",
     info.uses.length > 0 ? "used" : "",
     text.isLiving ? "living" : "",
     text.failure === null ? "" : "failed",

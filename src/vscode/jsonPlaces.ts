@@ -23,6 +23,12 @@ export function parseJsonPlaces(text: string): JsonNode | null {
   return reader.value(0);
 }
 
+/** The settings in the text of a settings file, or of a workspace's file, whose path says that it is one. */
+export function settingsNode(text: string, path: string): JsonNode | null {
+  const root = parseJsonPlaces(text);
+  return path.endsWith(".code-workspace") ? (root?.children.get("settings") ?? null) : root;
+}
+
 /** The node at a place; where it is missing, the last one on the way there. */
 export function nodeAt(root: JsonNode, place: JsonPlace): JsonNode {
   let node = root;

@@ -46,29 +46,25 @@ type Part = { readonly kind: "host"; readonly host: SshHost } | { readonly kind:
 
 function parseSshConfig(text: string): readonly Part[] {
   const parts: Part[] = [];
-  let aliases: readonly string[] = [];
-  let about: { hostName: string | null; user: string | null } = { hostName: null, user: null };
-  const flush = (): void => {
-    for (const alias of aliases) parts.push({ kind: "host", host: { alias, ...about } });
-    aliases = [];
-    about = { hostName: null, user: null };
-  };
+  /** Of the block that is being read. */
+  let hosts: { alias: string; hostName: string | null; user: string | null }[] = [];
   for (const line of text.split(/\r?\n/)) {
     const [, keyword = "", rest = ""] = /^\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.*)$/.exec(line) ?? [];
     const words = wordsOf(rest);
+    const [first = null] = words;
     switch (keyword.toLowerCase()) {
       case "host":
-        flush();
-        aliases = words.filter((word) => !/[*?!]/.test(word));
+        hosts = words.filter((word) => !/[*?!]/.test(word)).map((alias) => ({ alias, hostName: null, user: null }));
+        for (const host of hosts) parts.push({ kind: "host", host });
         break;
       case "match":
-        flush();
+        hosts = [];
         break;
       case "hostname":
-        about.hostName ??= words[0] ?? null;
+        for (const host of hosts) host.hostName ??= first;
         break;
       case "user":
-        about.user ??= words[0] ?? null;
+        for (const host of hosts) host.user ??= first;
         break;
       case "include":
         for (const pattern of words) parts.push({ kind: "include", pattern });
@@ -76,7 +72,6 @@ function parseSshConfig(text: string): readonly Part[] {
       default:
     }
   }
-  flush();
   return parts;
 }
 
