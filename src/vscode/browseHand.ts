@@ -22,7 +22,7 @@ const COMPARE: vscode.QuickInputButton = {
   tooltip: "Compare with the Workspace's File",
 };
 
-export function uriOfHand(address: HandAddress, path: string): vscode.Uri {
+function uriOfHand(address: HandAddress, path: string): vscode.Uri {
   return vscode.Uri.from({ scheme: HAND_SCHEME, authority: handAuthority(address), path });
 }
 

@@ -72,8 +72,9 @@ async function sayResult(name: string, { failure, description, latency_ms, provi
     void vscode.window.showErrorMessage(`The hand “${name}” (${failure.origin}): ${failure.message}`);
     return;
   }
-  const times = [latencyOf(latency_ms), `provisioned in ${latencyOf(provision_ms)}`].filter((part) => part !== "");
-  void vscode.window.showInformationMessage(`The hand “${name}” answers: ${times.join(", ")}. ${description ?? ""}`);
+  const latency = latency_ms === null ? "" : ` in ${latencyOf(latency_ms)}`;
+  const text = `The hand “${name}” answers${latency} (provisioned in ${latencyOf(provision_ms)}): ${description ?? ""}`;
+  void vscode.window.showInformationMessage(text);
 }
 
 /** A local hand's shell is VS Code's own kind of terminal, where VS Code's terminals are on this computer. */

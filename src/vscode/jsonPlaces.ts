@@ -1,7 +1,7 @@
 /** Where in the text of a settings file a value is: reads JSON with comments and trailing commas, also while it is edited. */
 import type { JsonPlace } from "./handSettings.ts";
 
-export interface TextRange {
+interface TextRange {
   /** Offsets in UTF-16 units, the end not included. */
   readonly start: number;
   readonly end: number;
