@@ -33,6 +33,8 @@ import type { Commands } from "./vscode/commands.ts";
 import { readHandSettings } from "./vscode/handConfiguration.ts";
 import { createHandViews } from "./vscode/handViews.ts";
 import { createNotifications } from "./vscode/notifications.ts";
+import { createOrphanCommands, offerToRemoveOrphans } from "./vscode/orphans.ts";
+import type { OrphanPorts } from "./vscode/orphans.ts";
 import { openSampleWorkspace } from "./vscode/sampleWorkspace.ts";
 import { createSecretStore } from "./vscode/secrets.ts";
 import { SessionDocuments } from "./vscode/sessionDocuments.ts";
@@ -158,6 +160,8 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
   const terminals = new AgentTerminals(local);
   const showLog = (): void => output.show();
   const hands = createHandViews({ service: local, terminals, memory: context.workspaceState, showLog, report });
+  const orphans = orphanPorts(local, sessions, report);
+  if (usesDocker()) void offerToRemoveOrphans(orphans);
   const showKeyState = keyState(keys);
   const apiKey = apiKeyPorts(keys, showKeyState);
   context.subscriptions.push(
@@ -194,7 +198,29 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     openSample: () => openSampleWorkspace(context.extensionUri, context.globalStorageUri),
     showLog,
   });
-  return { commands: { ...commands, ...hands.commands }, pages: panels };
+  return { commands: { ...commands, ...hands.commands, ...createOrphanCommands(orphans) }, pages: panels };
+}
+
+function usesDocker(): boolean {
+  return vscode.workspace.isTrusted && configuredHands().some(({ kind }) => kind === "docker");
+}
+
+/** On the engine that is there without being named. */
+function orphanPorts(service: SessionService, sessions: vscode.Uri, report: Report): OrphanPorts {
+  const environment = programEnvironment(process.env);
+  const signal = AbortSignal.any([]);
+  return {
+    list: async () => {
+      const { listOrphans } = await import("./hands/docker/orphans.ts");
+      const sessionIds = new Set<string>((await service.listSessions()).map(({ id }) => id));
+      return listOrphans({ environment, sessionIds, storageRoot: sessions.fsPath, signal });
+    },
+    remove: async (chosen) => {
+      const { removeOrphans } = await import("./hands/docker/orphans.ts");
+      await removeOrphans(chosen, { environment, signal });
+    },
+    report,
+  };
 }
 
 /** Tells the welcome view whether a key has to be asked for. */

@@ -1,7 +1,7 @@
 /** A CHIP-8: 4 KiB of memory, sixteen registers, sixteen keys, a screen of 64 by 32 dots. As its manuals of 1978 describe it. */
 
-export const WIDTH = 64;
-export const HEIGHT = 32;
+const WIDTH = 64;
+const HEIGHT = 32;
 const MEMORY_BYTES = 4_096;
 const START = 0x200;
 /** Instructions in one frame, of which there are sixty in a second of its time. */

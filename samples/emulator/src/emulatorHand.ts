@@ -21,7 +21,7 @@ interface Kept {
 
 const frames = { type: "integer", minimum: 1, maximum: FRAMES_MAX };
 
-export const tools: readonly ToolSpec[] = [
+const tools: readonly ToolSpec[] = [
   {
     name: "press",
     description: "Holds a key of the machine down for some frames, lets go of it, and gives the screen.",

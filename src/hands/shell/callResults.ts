@@ -23,7 +23,7 @@ export function timeoutOf(input: Json): number {
   return typeof timeout_ms === "number" ? Math.min(timeout_ms, limits.bashTimeoutMsMax) : limits.bashTimeoutMs;
 }
 
-export function renderFile(name: string, input: Members, result: ScriptResult): Rendered {
+function renderFile(name: string, input: Members, result: ScriptResult): Rendered {
   switch (name) {
     case "read":
       return renderRead(input, result);
@@ -36,7 +36,7 @@ export function renderFile(name: string, input: Members, result: ScriptResult): 
   }
 }
 
-export function bounded({ text, is_error }: Rendered): Rendered {
+function bounded({ text, is_error }: Rendered): Rendered {
   const bytes = Buffer.byteLength(text);
   if (bytes <= limits.modelOutputBytesMax) return { text, is_error };
   const window = new OutputWindow();
@@ -44,20 +44,20 @@ export function bounded({ text, is_error }: Rendered): Rendered {
   return { text: window.text(), is_error };
 }
 
-export function outcomeOf(status: number): CallOutcome {
+function outcomeOf(status: number): CallOutcome {
   const signal = Object.entries(constants.signals).find(([, number]) => number === status - 128)?.[0];
   return status > 128 && signal !== undefined
     ? { kind: "signalled", signal: signal.replace(/^SIG/, "") }
     : { kind: "exited", code: status };
 }
 
-export function bashText(output: OutputWindow, outcome: CallOutcome): string {
+function bashText(output: OutputWindow, outcome: CallOutcome): string {
   const text = output.bytes === 0 ? "(no output)" : output.text().replace(/\n$/, "");
   if (outcome.kind === "signalled") return `${text}\n[ended by signal ${outcome.signal}]`;
   return outcome.kind === "exited" && outcome.code !== 0 ? `${text}\n[exit status: ${outcome.code}]` : text;
 }
 
-export function said(output: OutputWindow): string {
+function said(output: OutputWindow): string {
   return output.bytes === 0 ? "" : `${output.text().replace(/\n$/, "")}\n`;
 }
 

@@ -47,7 +47,7 @@ export async function openShellHand(ports: OpenShellHandPorts): Promise<Hand> {
   return new ShellHand({ link, files: journalOverShell(link), browse, farEnd, clock, description });
 }
 
-export function startDirectoryOf(spec: HandSpec): string | null {
+function startDirectoryOf(spec: HandSpec): string | null {
   const cwd = spec.options?.["cwd"];
   if (cwd === undefined || cwd === "") return null;
   if (typeof cwd === "string" && /^(\/|~$|~\/)/.test(cwd)) return cwd;
