@@ -106,6 +106,12 @@ const compositionApart = {
     onResolve({ filter: /\/composition\.ts$/ }, () => ({ path: "./composition.js", external: true })),
 };
 
+/** Optional parts that are machine code: where they are not there, their packages do without. */
+const withoutMachineCode = {
+  name: "without machine code",
+  setup: ({ onResolve }) => onResolve({ filter: /\.node$/ }, ({ path: file }) => ({ path: file, external: true })),
+};
+
 /**
  * Builds into dist/ and resolves to `{ extension, page }` as esbuild's metafiles. Throws where the sources do not bundle
  * or the entry is too heavy. With `development` the code is readable and has source maps.
@@ -132,6 +138,7 @@ export async function build({ development = false, sizes = false } = {}) {
       target: "node24",
       external: ["vscode"],
       chunkNames: "chunks/[name]-[hash]",
+      plugins: [withoutMachineCode],
       banner: { js: requireForCommonJs },
     }),
     esbuild.build({

@@ -33,7 +33,6 @@ import type { Commands } from "./vscode/commands.ts";
 import { readHandSettings } from "./vscode/handConfiguration.ts";
 import { createHandViews } from "./vscode/handViews.ts";
 import { createNotifications } from "./vscode/notifications.ts";
-import { createOrphanCommands, offerToRemoveOrphans } from "./vscode/orphans.ts";
 import type { OrphanPorts } from "./vscode/orphans.ts";
 import { openSampleWorkspace } from "./vscode/sampleWorkspace.ts";
 import { createSecretStore } from "./vscode/secrets.ts";
@@ -161,7 +160,9 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
   const showLog = (): void => output.show();
   const hands = createHandViews({ service: local, terminals, memory: context.workspaceState, showLog, report });
   const orphans = orphanPorts(local, sessions, report);
-  if (usesDocker()) void offerToRemoveOrphans(orphans);
+  if (usesDocker())
+    void import("./vscode/orphans.ts").then(({ offerToRemoveOrphans }) => offerToRemoveOrphans(orphans));
+  const removeOrphans = async (): Promise<void> => (await import("./vscode/orphans.ts")).chooseOrphans(orphans);
   const showKeyState = keyState(keys);
   const apiKey = apiKeyPorts(keys, showKeyState);
   context.subscriptions.push(
@@ -198,7 +199,7 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     openSample: () => openSampleWorkspace(context.extensionUri, context.globalStorageUri),
     showLog,
   });
-  return { commands: { ...commands, ...hands.commands, ...createOrphanCommands(orphans) }, pages: panels };
+  return { commands: { ...commands, ...hands.commands, removeOrphans }, pages: panels };
 }
 
 function usesDocker(): boolean {

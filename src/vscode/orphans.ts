@@ -1,6 +1,5 @@
 /** Containers and networks of sessions that are gone: shown to the person, who says which are removed. */
 import * as vscode from "vscode";
-import type { Commands } from "./commands.ts";
 
 interface Orphan {
   readonly kind: "container" | "network";
@@ -18,10 +17,6 @@ export interface OrphanPorts {
   readonly report: (what: string, thrown?: unknown) => void;
 }
 
-export function createOrphanCommands(ports: OrphanPorts): Commands {
-  return { removeOrphans: () => choose(ports) };
-}
-
 /** Says so where there are some; silent where there are none, or where no engine answers. */
 export async function offerToRemoveOrphans(ports: OrphanPorts): Promise<void> {
   let orphans: readonly Orphan[];
@@ -37,7 +32,7 @@ export async function offerToRemoveOrphans(ports: OrphanPorts): Promise<void> {
   if ((await vscode.window.showInformationMessage(message, show)) === show) await pick(ports, orphans);
 }
 
-async function choose(ports: OrphanPorts): Promise<void> {
+export async function chooseOrphans(ports: OrphanPorts): Promise<void> {
   try {
     const orphans = await ports.list();
     if (orphans.length > 0) return await pick(ports, orphans);

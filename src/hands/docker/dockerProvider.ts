@@ -3,7 +3,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { HandSpec } from "../../core/config.ts";
 import type { HandProvider, ProvisionContext } from "../../core/hand.ts";
 import { shellTools } from "../shell/tools.ts";
-import { describeDockerSpec } from "./dockerSpec.ts";
+import { describeDockerSpec } from "./describeDocker.ts";
 import type { DockerHand } from "./provisionDocker.ts";
 
 export interface DockerProviderPorts {

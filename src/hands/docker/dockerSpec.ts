@@ -86,14 +86,6 @@ export function parseDockerSpec(spec: HandSpec): DockerSpec {
   };
 }
 
-/** One line for the model about a hand that is not there yet. It never fails: what is wrong is said by provisioning. */
-export function describeDockerSpec(spec: HandSpec): string {
-  const { image, build, container } = spec.options ?? {};
-  if (typeof image === "string") return `a Docker container from the image ${image}`;
-  if (typeof container === "string") return `the Docker container ${container}`;
-  return isObject(build) ? "a Docker container from an image that is built for it" : "a Docker container";
-}
-
 type Bad = (why: string) => ManyHandsError;
 
 function textOf(options: Options, name: string, bad: Bad): string | null {
