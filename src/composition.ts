@@ -160,8 +160,8 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
   const showLog = (): void => output.show();
   const hands = createHandViews({ service: local, terminals, memory: context.workspaceState, showLog, report });
   const orphans = orphanPorts(local, sessions, report);
-  if (usesDocker())
-    void import("./vscode/orphans.ts").then(({ offerToRemoveOrphans }) => offerToRemoveOrphans(orphans));
+  const offerOrphans = async (): Promise<void> => (await import("./vscode/orphans.ts")).offerToRemoveOrphans(orphans);
+  if (usesDocker()) void offerOrphans();
   const removeOrphans = async (): Promise<void> => (await import("./vscode/orphans.ts")).chooseOrphans(orphans);
   const showKeyState = keyState(keys);
   const apiKey = apiKeyPorts(keys, showKeyState);
