@@ -12,6 +12,8 @@ const lazyPackages = ["@anthropic-ai/sdk", "ssh2", "dockerode"];
 const requireForCommonJs = [
   'import { createRequire as __createRequire } from "node:module";',
   "const require = __createRequire(import.meta.url);",
+  "const __filename = import.meta.filename;",
+  "const __dirname = import.meta.dirname;",
 ].join("\n");
 
 function shared(development) {
