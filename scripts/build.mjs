@@ -108,12 +108,6 @@ const compositionApart = {
     onResolve({ filter: /\/composition\.ts$/ }, () => ({ path: "./composition.js", external: true })),
 };
 
-/** Optional parts that are machine code: where they are not there, their packages do without. */
-const withoutMachineCode = {
-  name: "without machine code",
-  setup: ({ onResolve }) => onResolve({ filter: /\.node$/ }, ({ path: file }) => ({ path: file, external: true })),
-};
-
 /**
  * Builds into dist/ and resolves to `{ extension, page }` as esbuild's metafiles. Throws where the sources do not bundle
  * or the entry is too heavy. With `development` the code is readable and has source maps.
@@ -138,9 +132,9 @@ export async function build({ development = false, sizes = false } = {}) {
       splitting: true,
       platform: "node",
       target: "node24",
-      external: ["vscode"],
+      // Native parts that ssh2 can do without.
+      external: ["vscode", "cpu-features", "*.node"],
       chunkNames: "chunks/[name]-[hash]",
-      plugins: [withoutMachineCode],
       banner: { js: requireForCommonJs },
     }),
     esbuild.build({

@@ -53,8 +53,8 @@ export const limits = {
   sshConfigBytesMax: 1 * MiB,
   knownHostsBytesMax: 16 * MiB,
   /** Bytes in one SFTP request, and requests on their way at once. */
-  sftpPieceBytes: 32 * KiB,
-  sftpAheadMax: 64,
+  sftpPieceBytes: 128 * KiB,
+  sftpAheadMax: 32,
   /** How often a password or passphrase is asked for in one try to connect. */
   secretTriesMax: 3,
   /** Bytes that are asked for at once of what is at a far end. */

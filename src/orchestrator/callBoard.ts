@@ -126,10 +126,11 @@ export class CallBoard {
     const call: Call = { id: use.id, name: use.name, input: await this.#input(use.id) };
     const willChange = (change: FileChange): Promise<void> => this.#recordChange(use.id, change);
     let instance = use.started?.instance ?? null;
+    let why = "";
     for (let tries = 1; ; tries += 1) {
       const hand = await this.#ports.hands.get(use.hand);
       if (running.stop.signal.aborted && instance === null) return refused("Stopped before it reached the hand.");
-      if (instance !== null && hand.instance !== instance) return lost(use.hand);
+      if (instance !== null && hand.instance !== instance) return lost(use.hand, why);
       const context: CallContext = { onOutput: spool.reader(), willChange };
       try {
         if (instance === null) return await this.#dispatch(call, hand, use.hand, running, context);
@@ -139,6 +140,7 @@ export class CallBoard {
       } catch (thrown) {
         if (!hasCode(thrown, "hand_unavailable") || tries >= ATTACH_TRIES_MAX) throw thrown;
         instance = hand.instance;
+        why = ` (${messageOf(thrown).trim()})`;
       }
     }
   }
@@ -201,9 +203,10 @@ function refused(text: string): CallResult {
   return { outcome: { kind: "not_run" }, text, is_error: true, output_bytes: 0, truncated: false };
 }
 
-function lost(hand: string): CallResult {
+/** `why`: in brackets, where it is known. */
+function lost(hand: string, why: string): CallResult {
   const text =
-    `The hand "${hand}" that this call was sent to is gone, and with it the record of what became of the call: ` +
+    `The hand "${hand}" that this call was sent to is gone${why}, and with it the record of what became of the call: ` +
     "it is unknown whether it ran. A new hand stands ready; look before you do it again.";
   return { outcome: { kind: "hand_lost" }, text, is_error: true, output_bytes: 0, truncated: false };
 }

@@ -168,7 +168,7 @@ describe("far hands in the real VS Code", function () {
     const lines = await logShows(server.userDataDir, (log) => results(log).length === 4 && isIdle(log), 120_000);
     const [, , lost, again] = results(lines);
     assert.equal((lost?.["outcome"] as { kind: string }).kind, "hand_lost");
-    assert.match(textOf(lost!), /is gone/);
+    assert.match(textOf(lost!), /is gone \(The container .* is not running any more/);
     assert.match(textOf(again!), /back$/);
     assert.notEqual(await container(), first);
     assert.deepEqual(model.problems, []);
