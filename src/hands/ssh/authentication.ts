@@ -73,8 +73,9 @@ export class Authentication {
         if (!isTried && !isHardwareType(file.type)) yield* this.#file(file);
       }
     }
-    if (settings.keyboardInteractive) yield* this.#questions();
-    if (settings.passwords) yield* this.#password();
+    // Who gave no answer is not asked in another way.
+    const isGivenUp = settings.keyboardInteractive && (yield* this.#questions());
+    if (settings.passwords && !isGivenUp) yield* this.#password();
   }
 
   /** Keys of the agent, those that the configuration names first. Gives the public halves that were offered. */
@@ -108,8 +109,8 @@ export class Authentication {
     if (key !== "locked" && key !== "broken") yield { type: "publickey", username: settings.user, key };
   }
 
-  /** What the host asks in its own words; most often that is a password. */
-  async *#questions(): AsyncGenerator<AnyAuthMethod, void, void> {
+  /** What the host asks in its own words; most often that is a password. True: the person gave no answer. */
+  async *#questions(): AsyncGenerator<AnyAuthMethod, boolean, void> {
     const { settings } = this.#ports;
     for (let tries = 0; tries < limits.secretTriesMax && this.#takes("keyboard-interactive"); tries += 1) {
       let isGivenUp = false;
@@ -124,8 +125,9 @@ export class Authentication {
           });
         },
       };
-      if (isGivenUp) return;
+      if (isGivenUp) return true;
     }
+    return false;
   }
 
   async #answer(prompts: readonly Prompt[], heads: readonly string[], again: boolean): Promise<string[] | null> {
@@ -155,9 +157,11 @@ export class Authentication {
 
   async #secret(prompt: string, what: string, again: boolean): Promise<string | null> {
     const key = `${what} ${this.#who()}`;
-    const remembered = again ? undefined : this.#ports.memory.get(key);
+    // What is no password may hold good only once.
+    const isLasting = /password/i.test(what);
+    const remembered = again || !isLasting ? undefined : this.#ports.memory.get(key);
     const secret = remembered ?? (await this.#ports.ask.secret({ prompt, key, again }).catch(() => null));
-    this.#trying = secret === null ? null : { key, secret };
+    this.#trying = secret === null || !isLasting ? null : { key, secret };
     return secret;
   }
 }

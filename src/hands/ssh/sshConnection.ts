@@ -196,7 +196,10 @@ function handshake(ports: HandshakePorts): Promise<SshConnection> {
   });
   void lost.then((reason) => {
     const step = watch.step || "connection";
-    fail(new ConnectionLost(`The connection to ${wayTo(settings)} was lost during the ${step}: ${reason}.`));
+    // The ssh to a bastion cannot ask: it has no terminal.
+    const hint =
+      settings.proxyJump === null ? "" : ` Try \`ssh ${ports.target.host}\` in a terminal, where it can ask.`;
+    fail(new ConnectionLost(`The connection to ${wayTo(settings)} was lost during the ${step}: ${reason}.${hint}`));
   });
   return new Promise((resolve) => {
     client.on("error", (thrown: Error & { level?: string }) => {

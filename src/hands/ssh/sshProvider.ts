@@ -9,7 +9,6 @@ import { shellTools } from "../shell/tools.ts";
 import type { SshAsk } from "./ask.ts";
 import type { SshTiming } from "./sshConnection.ts";
 import type { SshHosts } from "./sshHosts.ts";
-import { targetOf } from "./sshTarget.ts";
 
 export interface SshProviderPorts {
   readonly clock: Clock;
@@ -41,7 +40,7 @@ export function createSshProvider(ports: SshProviderPorts): HandProvider {
   };
   return {
     tools: () => shellTools,
-    describe: (spec) => `the host ${hostOf(spec)}, over SSH`,
+    describe: (spec) => `the host ${String(spec.options?.["host"] ?? "")} over SSH`,
     provision: async (spec, context) => {
       try {
         hosts ??= load();
@@ -51,10 +50,6 @@ export function createSshProvider(ports: SshProviderPorts): HandProvider {
       }
     },
   };
-}
-
-function hostOf(spec: HandSpec): string {
-  return targetOf(spec).host;
 }
 
 function explained(spec: HandSpec, thrown: unknown, { signal }: ProvisionContext): unknown {
