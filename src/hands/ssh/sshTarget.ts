@@ -19,8 +19,7 @@ export function targetOf({ name, options = {} }: HandSpec): SshTarget {
   if (typeof host !== "string" || host === "") {
     throw refuse("needs options.host: a host of ssh_config, or user@host");
   }
-  // eslint-disable-next-line no-control-regex
-  if (host.startsWith("-") || /[\s\u0000-\u001f\u007f]/.test(host)) {
+  if (host.startsWith("-") || /[\s\p{Cc}]/u.test(host)) {
     throw refuse(`has options.host ${JSON.stringify(host)}, which is no name of a host`);
   }
   if (port !== undefined && !(typeof port === "number" && Number.isInteger(port) && port > 0 && port < 65_536)) {
