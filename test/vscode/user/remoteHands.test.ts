@@ -167,7 +167,7 @@ describe("far hands in the real VS Code", function () {
     await engine.docker.getContainer(first).kill();
     const lines = await logShows(server.userDataDir, (log) => results(log).length === 4 && isIdle(log), 120_000);
     const [, , lost, again] = results(lines);
-    assert.equal((lost?.["outcome"] as { kind: string }).kind, "hand_lost");
+    assert.equal((lost!["outcome"] as { kind: string }).kind, "hand_lost");
     assert.match(textOf(lost!), /is gone \(The container .* is not running any more/);
     assert.match(textOf(again!), /back$/);
     assert.notEqual(await container(), first);
