@@ -44,9 +44,11 @@ export class SpareHands {
   async open(spec: HandSpec): Promise<Hand> {
     const { name } = spec;
     const key = handKey(spec);
-    const existing = this.#spares.get(name);
-    if (existing?.key === key) return existing.hand;
-    await this.end(name);
+    for (let existing = this.#spares.get(name); existing !== undefined; existing = this.#spares.get(name)) {
+      if (existing.key === key) return existing.hand;
+      await this.end(name);
+    }
+    // Nothing is waited for from here to its place in the map: two who ask at once get the same one.
     this.#closing.signal.throwIfAborted();
     const made = this.#provision(spec, this.#closing.signal, (message) => this.#board.progress(name, message));
     const spare: Spare = { key, ...made };

@@ -112,9 +112,17 @@ export class HandsTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
     if (this.#pinging !== null) clearInterval(this.#pinging);
     this.#pinging = null;
     if (!visible) return;
+    const { service, report } = this.#ports;
+    let isUnderWay = false;
     const ping = (): void => {
-      const { service, report } = this.#ports;
-      service.pingHands().catch((thrown: unknown) => report("the hands could not be pinged", thrown));
+      if (isUnderWay) return;
+      isUnderWay = true;
+      service
+        .pingHands()
+        .catch((thrown: unknown) => report("the hands could not be pinged", thrown))
+        .finally(() => {
+          isUnderWay = false;
+        });
     };
     this.#pinging = setInterval(ping, limits.handPingMs);
     ping();

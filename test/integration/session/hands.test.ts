@@ -59,7 +59,8 @@ describe("the hands of a person", function () {
   });
 
   it("can be opened without a session, once, and ended again", async () => {
-    const first = await service.openHand(null, "local");
+    const [first, same] = await Promise.all([service.openHand(null, "local"), service.openHand(null, "local")]);
+    assert.equal(same.instance, first.instance);
     assert.equal((await service.openHand(null, "local")).instance, first.instance);
     assert.equal((await service.listHands())[0]?.spare?.state, "ready");
     await service.restartHand(null, "local");
