@@ -1,6 +1,7 @@
 /** Shells in a running container, for a hand and for people. */
 import { StringDecoder } from "node:string_decoder";
 import type { Duplex } from "node:stream";
+import type Docker from "dockerode";
 import type { ManyHandsError } from "../../core/errors.ts";
 import type { HandTerminal } from "../../core/hand.ts";
 import { limits } from "../../core/limits.ts";
@@ -66,14 +67,20 @@ async function reasonOf(ports: DockerFarEndPorts, thrown: unknown, signal: Abort
     const { State } = await inspect(engine, id, signal);
     if (State.Running && !State.Paused) return engineError(engine, `No shell in the container ${name}`, thrown);
     if (State.Paused) return engineError(engine, `The container ${name} is paused (docker unpause ${name})`, thrown);
-    const memory = State.OOMKilled ? "; it had used up its memory (options.memory)" : "";
-    words = `is not running any more (exit status ${State.ExitCode}${memory})`;
+    words = `is not running any more (${wordsOfEnd(State)})`;
   } catch (failed) {
     if (statusOf(failed) !== 404) return engineError(engine, `No shell in the container ${name}`, failed);
     words = "is no more: it was removed";
   }
   onGone();
   return new FarEndGone(`The container ${name} ${words}. What ran in it has ended with it.`, thrown);
+}
+
+/** How a container ended, and what may have been the matter. */
+export function wordsOfEnd({ ExitCode, OOMKilled }: Docker.ContainerInspectInfo["State"]): string {
+  const memory = OOMKilled ? "; it had used up its memory (options.memory)" : "";
+  const shell = [126, 127].includes(ExitCode) ? "; a hand needs /bin/sh in its image" : "";
+  return `exit status ${ExitCode}${memory}${shell}`;
 }
 
 function terminalOf(
@@ -84,32 +91,39 @@ function terminalOf(
   const wrote = new Emitter<string>();
   const ended = new Emitter<number | null>();
   const never = new AbortController().signal;
-  const resize = ({ columns, rows }: typeof size): void => {
-    exec.resize({ w: columns, h: rows }).catch(() => {});
-  };
+  const resize = ({ columns, rows }: typeof size): Promise<void> =>
+    exec.resize({ w: columns, h: rows }).then(
+      () => {},
+      () => {},
+    );
+  // What is typed reaches a shell that knows its size.
+  let begin: () => void = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
   let pid: string | null = null;
   readTerminal(socket, {
     onPid: (told) => {
       pid = told;
-      resize(size);
+      void resize(size).then(begin);
     },
     onText: (text) => wrote.fire(text),
     onEnd: async () => {
+      begin();
       const info = await step("the shell's exit status", never, () => exec.inspect()).catch(() => null);
       ended.fire(info?.ExitCode ?? null);
     },
   });
   const end = async (): Promise<void> => {
     const container = engine.docker.getContainer(id);
-    const kill = `kill -HUP -- -${pid} ${pid}; sleep 1; kill -KILL -- -${pid} ${pid}; :`;
+    const signal = (name: string): string => `kill -${name} -${pid}; kill -${name} ${pid}`;
+    const kill = `{ ${signal("HUP")}; sleep 1; ${signal("KILL")}; } 2>/dev/null; :`;
     if (pid !== null) await askContainer(container, ["/bin/sh", "-c", kill], user, never).catch(() => {});
     socket.destroy();
   };
   return {
     onDidWrite: wrote.listen,
     onDidEnd: ended.listen,
-    write: (text) => void socket.write(text),
-    resize: (columns, rows) => resize({ columns, rows }),
+    write: (text) => void begun.then(() => socket.writable && socket.write(text)),
+    resize: (columns, rows) => void begun.then(() => resize({ columns, rows })),
     close: () => void end(),
   };
 }
@@ -118,7 +132,7 @@ function terminalOf(
 function readTerminal(
   socket: Duplex,
   take: {
-    readonly onPid: (pid: string) => void;
+    readonly onPid: (pid: string | null) => void;
     readonly onText: (text: string) => void;
     readonly onEnd: () => Promise<void>;
   },
@@ -133,7 +147,7 @@ function readTerminal(
       if (line === null && /^\d*\r?$/.test(first) && first.length < limits.handInlineBytes) return;
       text = line === null ? first : first.slice(line[0].length);
       first = null;
-      if (line?.[1] !== undefined) take.onPid(line[1]);
+      take.onPid(line?.[1] ?? null);
     }
     if (text !== "") take.onText(text);
   });

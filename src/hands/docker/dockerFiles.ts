@@ -4,11 +4,10 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { extract, pack } from "tar-stream";
 import type { Header } from "tar-stream";
-import { ManyHandsError } from "../../core/errors.ts";
 import type { HandFiles } from "../../core/hand.ts";
 import { limits } from "../../core/limits.ts";
 import type { Link } from "../shell/link.ts";
@@ -24,6 +23,8 @@ export interface DockerFilesPorts {
   readonly storagePath: string;
 }
 
+/** What is known of an entry. */
+type EntryHeader = Partial<Header> & Pick<Header, "name">;
 type Take = (chunk: Uint8Array) => Promise<void>;
 
 export function dockerFiles(ports: DockerFilesPorts): HandFiles {
@@ -60,11 +61,16 @@ async function readArchive(
     return await withArchive(container, target, link.signal, async (header, body, moved) => {
       const isSame = header.type === "file" && header.size === Number(facts[1]);
       if (!isSame || Math.floor((header.mtime?.getTime() ?? 0) / 1_000) !== Number(facts[2])) return false;
-      for await (const chunk of body) {
-        taken += (chunk as Buffer).length;
-        await take(chunk as Buffer);
+      // The next piece is fetched while one is taken.
+      let taking = Promise.resolve();
+      for await (const piece of pieces(body)) {
+        await taking;
+        taken += piece.length;
+        taking = take(piece);
+        taking.catch(() => {});
         moved();
       }
+      await taking;
       return true;
     });
   } catch (thrown) {
@@ -74,12 +80,27 @@ async function readArchive(
   }
 }
 
+/** What comes in small chunks, in fewer. */
+async function* pieces(chunks: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    held.push(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+    if (bytes < limits.handPieceBytes) continue;
+    yield Buffer.concat(held, bytes);
+    held = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(held, bytes);
+}
+
 /** The first entry of the archive of a path. */
 async function withArchive<T>(
   container: Docker.Container,
   path: string,
   signal: AbortSignal,
-  use: (header: Partial<Header> & Pick<Header, "name">, body: AsyncIterable<unknown>, moved: () => void) => Promise<T>,
+  use: (header: EntryHeader, body: AsyncIterable<unknown>, moved: () => void) => Promise<T>,
 ): Promise<T> {
   const stream = await step("an archive from the container", signal, (abortSignal) =>
     container.getArchive({ path, abortSignal }),
@@ -100,6 +121,12 @@ async function withArchive<T>(
   }
 }
 
+/** Content whose size is known, to be read as often as it is needed. */
+interface Kept {
+  readonly size: number;
+  stream(): Readable;
+}
+
 async function write(
   ports: DockerFilesPorts,
   container: Docker.Container,
@@ -112,91 +139,111 @@ async function write(
   let bytes = 0;
   while (bytes < limits.handBulkBytes) {
     const next = await source.next();
-    if (next.done === true) return shell.write(path, only(first));
-    first.push(Uint8Array.from(next.value));
+    if (next.done === true) return shell.write(path, Readable.from(first));
+    first.push(Buffer.from(next.value));
     bytes += next.value.length;
   }
-  await mkdir(ports.storagePath, { recursive: true, mode: 0o700 });
-  const spool = join(ports.storagePath, `upload-${randomBytes(6).toString("hex")}`);
+  const random = randomBytes(6).toString("hex");
+  const spool = join(ports.storagePath, `upload-${random}`);
+  const beside = posix.join(posix.dirname(path), `.many-hands-${random}`);
+  // Made while the rest of the content comes.
+  const making = makeBeside(ports, container, path, beside);
+  making.catch(() => {});
   try {
-    const size = await keep(spool, first, source);
-    if (!(await writeArchive(ports, container, path, spool, size))) await shell.write(path, createReadStream(spool));
+    const kept = await keep(ports.storagePath, spool, first, source);
+    const header = await making;
+    if (header !== null && (await putBeside(ports, container, path, beside, header, kept))) return;
+    await shell.write(path, kept.stream());
   } finally {
     await rm(spool, { force: true });
+    await making.catch(() => {});
+    // Nothing, where it was put into place.
+    await ports.link.request("del", beside).catch(() => {});
   }
 }
 
-async function* only(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* chunks;
-}
-
-async function keep(spool: string, first: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): Promise<number> {
-  const file = await open(spool, "wx", 0o600);
-  try {
-    let size = 0;
-    for (const chunk of first) size += (await file.write(chunk)).bytesWritten;
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-      await file.writeFile(next.value);
-      size += next.value.length;
+/** In memory as long as it is not too much, in a file of this computer then. */
+async function keep(
+  folder: string,
+  spool: string,
+  first: Uint8Array[],
+  rest: AsyncIterator<Uint8Array>,
+): Promise<Kept> {
+  let size = first.reduce((sum, chunk) => sum + chunk.length, 0);
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    first.push(Buffer.from(next.value));
+    size += next.value.length;
+    if (size <= limits.handBulkMemoryBytes) continue;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = await open(spool, "wx", 0o600);
+    try {
+      for (const chunk of first.splice(0)) await file.writeFile(chunk);
+      for (next = await rest.next(); next.done !== true; next = await rest.next()) {
+        await file.writeFile(next.value);
+        size += next.value.length;
+      }
+    } finally {
+      await file.close();
     }
-    return size;
-  } finally {
-    await file.close();
+    return { size, stream: () => createReadStream(spool, { highWaterMark: limits.handPieceBytes }) };
   }
+  return { size, stream: () => Readable.from(first) };
 }
 
 /**
- * Beside the file first, which the shell makes and puts into place, so that rights, owner and mode are those of its user.
- * False, and nothing was changed, where the engine does not see what the shell sees.
+ * An empty file beside the one to be written, made by the shell, so that rights, owner and mode are those of its user.
+ * null where the engine does not see what the shell sees.
  */
-async function writeArchive(
+async function makeBeside(
   { link, engine }: DockerFilesPorts,
   container: Docker.Container,
   path: string,
-  spool: string,
-  size: number,
-): Promise<boolean> {
-  const beside = posix.join(posix.dirname(path), `.many-hands-${randomBytes(6).toString("hex")}`);
-  const ask = async (name: string, ...words: readonly string[]): Promise<void> => {
-    const { text } = await link.request(name, ...words);
-    if (text !== "ok") throw fileError(path, text.replace(/^fail ?/, ""));
-  };
-  let isPlaced = false;
+  beside: string,
+): Promise<EntryHeader | null> {
+  const { text } = await link.request("new", beside);
+  if (text !== "ok") throw fileError(path, text.replace(/^fail ?/, ""));
   try {
-    await ask("new", beside);
-    const { uid, gid, mode } = await withArchive(container, beside, link.signal, async (header) => header);
-    await putFile(container, link.signal, spool, posix.dirname(beside), {
-      name: posix.basename(beside),
-      size,
-      mtime: new Date(),
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
-      ...(mode === undefined ? {} : { mode }),
-    });
-    if (!(await link.request("peek", beside)).text.startsWith(`file ${size} `)) return false;
-    await ask("place", beside, path);
-    isPlaced = true;
-    return true;
+    return await withArchive(container, beside, link.signal, async (header) => header);
   } catch (thrown) {
     link.signal.throwIfAborted();
-    if (thrown instanceof ManyHandsError) throw thrown;
+    if (statusOf(thrown) !== null) return null;
+    throw engineError(engine, `${path} could not be written`, thrown);
+  }
+}
+
+/** False, and nothing was changed, where the engine's archives do not reach. */
+async function putBeside(
+  { link, engine }: DockerFilesPorts,
+  container: Docker.Container,
+  path: string,
+  beside: string,
+  made: EntryHeader,
+  kept: Kept,
+): Promise<boolean> {
+  const header = { ...made, type: "file" as const, name: posix.basename(beside), size: kept.size, mtime: new Date() };
+  try {
+    await putFile(container, link.signal, kept, posix.dirname(beside), header);
+  } catch (thrown) {
+    link.signal.throwIfAborted();
     if (/no space left|quota/i.test(wordsOf(thrown))) throw fileError(path, "No space left on device");
     if (statusOf(thrown) !== null) return false;
     throw engineError(engine, `${path} could not be written`, thrown);
-  } finally {
-    if (!isPlaced) await link.request("del", beside).catch(() => {});
   }
+  if (!(await link.request("peek", beside)).text.startsWith(`file ${kept.size} `)) return false;
+  const { text } = await link.request("place", beside, path);
+  if (text !== "ok") throw fileError(path, text.replace(/^fail ?/, ""));
+  return true;
 }
 
 async function putFile(
   container: Docker.Container,
   signal: AbortSignal,
-  spool: string,
+  kept: Kept,
   folder: string,
-  header: Partial<Header> & Pick<Header, "name">,
+  header: EntryHeader,
 ): Promise<void> {
   const archive = pack();
-  const content = createReadStream(spool, { highWaterMark: limits.handPieceBytes });
+  const content = kept.stream();
   const watch = stallWatch(signal, (reason) => archive.destroy(reason));
   content.on("data", watch.moved);
   try {

@@ -5,11 +5,11 @@ import type { HandSpec } from "../../core/config.ts";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { Hand, ProvisionContext } from "../../core/hand.ts";
 import { openShellHand } from "../shell/openShellHand.ts";
-import { findOrMakeContainer, removeContainer, useContainer } from "./dockerContainer.ts";
+import { findOrMakeContainer, inspect, removeContainer, useContainer } from "./dockerContainer.ts";
 import type { RunningContainer } from "./dockerContainer.ts";
 import { copyInto, makeFolder } from "./dockerCopy.ts";
 import type { Owner } from "./dockerCopy.ts";
-import { dockerFarEnd } from "./dockerFarEnd.ts";
+import { dockerFarEnd, wordsOfEnd } from "./dockerFarEnd.ts";
 import { dockerFiles } from "./dockerFiles.ts";
 import { removeNetwork } from "./dockerNetwork.ts";
 import type { DockerSpec } from "./dockerSpec.ts";
@@ -54,8 +54,15 @@ export async function provisionDocker(ports: ProvisionDockerPorts): Promise<Dock
     return Object.assign(hand, { containerId: id, containerName: name, gateway: network?.gateway ?? null });
   } catch (thrown) {
     // Found again, it holds what the session did there: it stays for the next try.
-    if (found.isNew) await remove(engine, found).catch((failed: unknown) => ports.report("a container stays", failed));
-    throw thrown;
+    if (!found.isNew) throw thrown;
+    const state = await inspect(engine, found.id, signal).then(
+      ({ State }) => State,
+      () => null,
+    );
+    await remove(engine, found).catch((failed: unknown) => ports.report("a container stays", failed));
+    if (state === null || state.Running) throw thrown;
+    const message = `The container ended as soon as it was started (${wordsOfEnd(state)}).`;
+    throw new ManyHandsError("hand_unavailable", "hand", message, thrown);
   }
 }
 
