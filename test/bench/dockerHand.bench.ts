@@ -24,7 +24,7 @@ export async function bench(): Promise<object[]> {
     const bare: number[] = [];
     for (let at = 0; at < CALLS; at += 1) {
       bare.push(await timed(() => docker("exec", hand.containerId, "sh", "-c", "true")));
-      const id = `sevt_bench_${at}` as EventId;
+      const id = `sevt_bench_${String(at).padStart(6, "0")}` as EventId;
       const context = { onOutput: () => Promise.resolve(), willChange: () => Promise.resolve() };
       called.push(await timed(() => hand.execute({ id, name: "bash", input: { command: "true" } }, context)));
       await hand.acknowledge([id]);

@@ -65,7 +65,7 @@ async function calls(hand: Hand, { configFile }: SshServer, folder: string): Pro
   const called: number[] = [];
   const shared: number[] = [];
   for (let at = 0; at < CALLS; at += 1) {
-    const id = `sevt_bench_${at}` as EventId;
+    const id = `sevt_bench_${String(at).padStart(6, "0")}` as EventId;
     called.push(await timed(() => hand.execute({ id, name: "bash", input: { command: "true" } }, context)));
     await hand.acknowledge([id]);
     if (at < SSH_CALLS) shared.push(await timed(() => run("ssh", [...master, "box", "true"])));

@@ -1,82 +1,92 @@
-/** The files of a container for people: over the shell, but large ones through the engine's archives. */
+/** The files of a container for people: over the shell, but large ones down a stream of their own, to a `cat` there. */
 import { randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
-import { join, posix } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { once } from "node:events";
+import { posix } from "node:path";
 import { Readable } from "node:stream";
-import type Docker from "dockerode";
-import { extract, pack } from "tar-stream";
-import type { Header } from "tar-stream";
 import type { HandFiles } from "../../core/hand.ts";
 import { limits } from "../../core/limits.ts";
 import type { Link } from "../shell/link.ts";
 import { fileError, filesOverShell } from "../shell/shellFiles.ts";
-import { engineError, statusOf, step, wordsOf } from "./engine.ts";
+import type { ShellStream } from "../shell/shellStream.ts";
+import { engineError, step } from "./engine.ts";
 import type { Engine } from "./engine.ts";
+import { shellStreamOf, startExec } from "./execStream.ts";
+import type { Exec } from "./execStream.ts";
 
 export interface DockerFilesPorts {
   readonly link: Link;
   readonly engine: Engine;
   readonly id: string;
-  /** Where a file is kept until its size is known, which an archive begins with. It need not exist. */
-  readonly storagePath: string;
+  /** null: the container's own. */
+  readonly user: string | null;
 }
 
-/** What is known of an entry. */
-type EntryHeader = Partial<Header> & Pick<Header, "name">;
 type Take = (chunk: Uint8Array) => Promise<void>;
 
+/**
+ * Not by the engine's archives: these want to know a file's size before its first byte, see no tmpfs, and pass over the
+ * rights of the hand's user.
+ */
 export function dockerFiles(ports: DockerFilesPorts): HandFiles {
-  const { link, engine, id } = ports;
-  const shell = filesOverShell(link);
-  const container = engine.docker.getContainer(id);
+  const shell = filesOverShell(ports.link);
   return {
     ...shell,
     read: async (path, take, offset = 0) => {
       const { bytes, kind } = await shell.stat(path);
-      const isBulk = kind === "file" && offset === 0 && bytes >= limits.handBulkBytes;
-      if (isBulk && (await readArchive(ports, container, path, take))) return;
-      await shell.read(path, take, offset);
+      const isBulk = kind === "file" && bytes - offset >= limits.handBulkBytes;
+      if (!isBulk || (await ports.link.request("may", path)).text !== "ok") return shell.read(path, take, offset);
+      await readBulk(ports, path, take, offset);
     },
-    write: (path, content) => write(ports, container, shell, path, content),
+    write: (path, content) => write(ports, shell, path, content),
   };
 }
 
-/**
- * False, and nothing was taken, where the engine does not see the file that the shell sees: on a tmpfs, for example.
- * The engine may read everything, so the shell is asked whether its user may.
- */
-async function readArchive(
-  { link, engine }: DockerFilesPorts,
-  container: Docker.Container,
-  path: string,
-  take: Take,
-): Promise<boolean> {
-  if ((await link.request("may", path)).text !== "ok") return false;
-  const target = (await link.request("link", path)).data.toString("utf8").replace(/\n$/, "");
-  const facts = (await link.request("stat", target)).text.split(" ");
-  let taken = 0;
+/** A program in the container, with its streams; whoever stops moving for long is ended. */
+async function withProgram<T>(
+  { link, engine, id, user }: DockerFilesPorts,
+  argv: readonly string[],
+  use: (stream: ShellStream, moved: () => void) => Promise<T>,
+): Promise<{ readonly value: T; readonly status: number | null }> {
+  const container = engine.docker.getContainer(id);
+  const started: Exec = await startExec(container, { argv, user }, link.signal);
+  const stream = shellStreamOf(started);
+  const stop = (): void => void started.socket.destroy();
+  const stalled = setTimeout(stop, limits.handBulkStallMs);
+  link.signal.addEventListener("abort", stop, { once: true });
   try {
-    return await withArchive(container, target, link.signal, async (header, body, moved) => {
-      const isSame = header.type === "file" && header.size === Number(facts[1]);
-      if (!isSame || Math.floor((header.mtime?.getTime() ?? 0) / 1_000) !== Number(facts[2])) return false;
+    const value = await use(stream, () => void stalled.refresh());
+    await stream.ended;
+    const { ExitCode } = await step("its exit status", link.signal, (abortSignal) =>
+      started.exec.inspect({ abortSignal }),
+    );
+    return { value, status: ExitCode };
+  } finally {
+    clearTimeout(stalled);
+    link.signal.removeEventListener("abort", stop);
+    stop();
+  }
+}
+
+async function readBulk(ports: DockerFilesPorts, path: string, take: Take, offset: number): Promise<void> {
+  const argv = offset === 0 ? ["cat", "--", path] : ["tail", "-c", `+${offset + 1}`, "--", path];
+  try {
+    const { status } = await withProgram(ports, argv, async (stream, moved) => {
+      stream.stderr.resume();
+      stream.stdin.end();
       // The next piece is fetched while one is taken.
       let taking = Promise.resolve();
-      for await (const piece of pieces(body)) {
+      for await (const piece of pieces(stream.stdout)) {
         await taking;
-        taken += piece.length;
+        moved();
         taking = take(piece);
         taking.catch(() => {});
-        moved();
       }
       await taking;
-      return true;
     });
+    if (status !== 0) throw new Error(`cat there ended with ${status}`);
   } catch (thrown) {
-    link.signal.throwIfAborted();
-    if (taken === 0 && statusOf(thrown) !== null) return false;
-    throw engineError(engine, `${path} could not be read to its end`, thrown);
+    ports.link.signal.throwIfAborted();
+    throw engineError(ports.engine, `${path} could not be read to its end`, thrown);
   }
 }
 
@@ -95,41 +105,8 @@ async function* pieces(chunks: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
   if (bytes > 0) yield Buffer.concat(held, bytes);
 }
 
-/** The first entry of the archive of a path. */
-async function withArchive<T>(
-  container: Docker.Container,
-  path: string,
-  signal: AbortSignal,
-  use: (header: EntryHeader, body: AsyncIterable<unknown>, moved: () => void) => Promise<T>,
-): Promise<T> {
-  const stream = await step("an archive from the container", signal, (abortSignal) =>
-    container.getArchive({ path, abortSignal }),
-  );
-  const archive = stream as Readable;
-  const entries = extract();
-  const watch = stallWatch(signal, (reason) => archive.destroy(reason));
-  archive.on("error", (thrown) => entries.destroy(thrown));
-  // An answer that was cut off closes without an error, and without its end.
-  archive.on("close", () => archive.readableEnded || entries.destroy(new Error("the engine's answer was cut off")));
-  archive.pipe(entries);
-  try {
-    for await (const entry of entries) return await use(entry.header, entry, watch.moved);
-    throw new Error("the engine's archive is empty");
-  } finally {
-    watch.over();
-    archive.destroy();
-  }
-}
-
-/** Content whose size is known, to be read as often as it is needed. */
-interface Kept {
-  readonly size: number;
-  stream(): Readable;
-}
-
 async function write(
   ports: DockerFilesPorts,
-  container: Docker.Container,
   shell: HandFiles,
   path: string,
   content: AsyncIterable<Uint8Array>,
@@ -140,137 +117,62 @@ async function write(
   while (bytes < limits.handBulkBytes) {
     const next = await source.next();
     if (next.done === true) return shell.write(path, Readable.from(first));
-    first.push(Buffer.from(next.value));
+    first.push(next.value);
     bytes += next.value.length;
   }
-  const random = randomBytes(6).toString("hex");
-  const spool = join(ports.storagePath, `upload-${random}`);
-  const beside = posix.join(posix.dirname(path), `.many-hands-${random}`);
-  // Made while the rest of the content comes.
-  const making = makeBeside(ports, container, path, beside);
-  making.catch(() => {});
-  try {
-    const kept = await keep(ports.storagePath, spool, first, source);
-    const header = await making;
-    if (header !== null && (await putBeside(ports, container, path, beside, header, kept))) return;
-    await shell.write(path, kept.stream());
-  } finally {
-    await rm(spool, { force: true });
-    await making.catch(() => {});
-    // Nothing, where it was put into place.
-    await ports.link.request("del", beside).catch(() => {});
-  }
+  const rest = { [Symbol.asyncIterator]: () => source };
+  await writeBulk(ports, path, first, rest);
 }
 
-/** In memory as long as it is not too much, in a file of this computer then. */
-async function keep(
-  folder: string,
-  spool: string,
-  first: Uint8Array[],
-  rest: AsyncIterator<Uint8Array>,
-): Promise<Kept> {
-  let size = first.reduce((sum, chunk) => sum + chunk.length, 0);
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-    first.push(Buffer.from(next.value));
-    size += next.value.length;
-    if (size <= limits.handBulkMemoryBytes) continue;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const file = await open(spool, "wx", 0o600);
-    try {
-      for (const chunk of first.splice(0)) await file.writeFile(chunk);
-      for (next = await rest.next(); next.done !== true; next = await rest.next()) {
-        await file.writeFile(next.value);
-        size += next.value.length;
-      }
-    } finally {
-      await file.close();
-    }
-    return { size, stream: () => createReadStream(spool, { highWaterMark: limits.handPieceBytes }) };
-  }
-  return { size, stream: () => Readable.from(first) };
-}
-
-/**
- * An empty file beside the one to be written, made by the shell, so that rights, owner and mode are those of its user.
- * null where the engine does not see what the shell sees.
- */
-async function makeBeside(
-  { link, engine }: DockerFilesPorts,
-  container: Docker.Container,
+/** Beside the file first: it is moved into place when every byte is there. */
+async function writeBulk(
+  ports: DockerFilesPorts,
   path: string,
-  beside: string,
-): Promise<EntryHeader | null> {
-  const { text } = await link.request("new", beside);
-  if (text !== "ok") throw fileError(path, text.replace(/^fail ?/, ""));
-  try {
-    return await withArchive(container, beside, link.signal, async (header) => header);
-  } catch (thrown) {
-    link.signal.throwIfAborted();
-    if (statusOf(thrown) !== null) return null;
-    throw engineError(engine, `${path} could not be written`, thrown);
-  }
-}
-
-/** False, and nothing was changed, where the engine's archives do not reach. */
-async function putBeside(
-  { link, engine }: DockerFilesPorts,
-  container: Docker.Container,
-  path: string,
-  beside: string,
-  made: EntryHeader,
-  kept: Kept,
-): Promise<boolean> {
-  const header = { ...made, type: "file" as const, name: posix.basename(beside), size: kept.size, mtime: new Date() };
-  try {
-    await putFile(container, link.signal, kept, posix.dirname(beside), header);
-  } catch (thrown) {
-    link.signal.throwIfAborted();
-    if (/no space left|quota/i.test(wordsOf(thrown))) throw fileError(path, "No space left on device");
-    if (statusOf(thrown) !== null) return false;
-    throw engineError(engine, `${path} could not be written`, thrown);
-  }
-  if (!(await link.request("peek", beside)).text.startsWith(`file ${kept.size} `)) return false;
-  const { text } = await link.request("place", beside, path);
-  if (text !== "ok") throw fileError(path, text.replace(/^fail ?/, ""));
-  return true;
-}
-
-async function putFile(
-  container: Docker.Container,
-  signal: AbortSignal,
-  kept: Kept,
-  folder: string,
-  header: EntryHeader,
+  first: readonly Uint8Array[],
+  rest: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const archive = pack();
-  const content = kept.stream();
-  const watch = stallWatch(signal, (reason) => archive.destroy(reason));
-  content.on("data", watch.moved);
+  const { link } = ports;
+  const beside = posix.join(posix.dirname(path), `.many-hands-${randomBytes(6).toString("hex")}`);
+  const act = async (name: string, ...words: readonly string[]): Promise<void> => {
+    const { text } = await link.request(name, ...words);
+    if (text !== "ok") throw fileError(path, text.replace(/^fail ?/, ""));
+  };
   try {
-    const sent = container.putArchive(archive as unknown as NodeJS.ReadableStream, { path: folder });
-    const packed = pipeline(content, archive.entry(header)).then(() => archive.finalize());
-    await Promise.all([sent, packed]);
+    await act("new", beside);
+    const bytes = await send(ports, path, beside, first, rest);
+    if (!(await link.request("peek", beside)).text.startsWith(`file ${bytes} `)) throw fileError(path, "No space left");
+    await act("place", beside, path);
   } finally {
-    watch.over();
-    content.destroy();
+    // Nothing, where it was put into place.
+    await link.request("del", beside).catch(() => {});
   }
 }
 
-/** Ends a transfer in which nothing moves any more, or that nobody waits for. */
-function stallWatch(
-  signal: AbortSignal,
-  end: (reason: Error) => void,
-): { readonly moved: () => void; readonly over: () => void } {
-  const seconds = limits.handBulkStallMs / 1_000;
-  const stall = (): void => end(new Error(`nothing moved for ${seconds} s`));
-  const timer = setTimeout(stall, limits.handBulkStallMs);
-  const abort = (): void => end(signal.reason as Error);
-  signal.addEventListener("abort", abort, { once: true });
-  return {
-    moved: () => void timer.refresh(),
-    over: () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-    },
-  };
+async function send(
+  ports: DockerFilesPorts,
+  path: string,
+  to: string,
+  head: readonly Uint8Array[],
+  tail: AsyncIterable<Uint8Array>,
+): Promise<number> {
+  try {
+    const { value } = await withProgram(ports, ["sh", "-c", 'exec cat >"$0"', to], async (stream, moved) => {
+      stream.stdout.resume();
+      stream.stderr.resume();
+      let sent = 0;
+      const put = async (chunk: Uint8Array): Promise<void> => {
+        sent += chunk.length;
+        moved();
+        if (!stream.stdin.write(chunk)) await Promise.race([once(stream.stdin, "drain"), stream.ended]);
+      };
+      for (const chunk of head) await put(chunk);
+      for await (const chunk of tail) await put(chunk);
+      stream.stdin.end();
+      return sent;
+    });
+    return value;
+  } catch (thrown) {
+    ports.link.signal.throwIfAborted();
+    throw engineError(ports.engine, `${path} could not be written`, thrown);
+  }
 }

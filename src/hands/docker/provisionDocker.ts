@@ -88,7 +88,7 @@ async function openHand(engine: Engine, found: RunningContainer, ports: Provisio
     context,
     spec: { ...spec, options: cwd === null ? {} : { cwd } },
     place: wordsFor(wanted, name),
-    browse: (link) => dockerFiles({ link, engine, id, storagePath: context.storagePath }),
+    browse: (link) => dockerFiles({ link, engine, id, user: wanted.user }),
   });
 }
 

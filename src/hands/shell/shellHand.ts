@@ -73,7 +73,8 @@ export class ShellHand implements Hand {
   }
 
   async run(script: string): Promise<{ readonly status: number; readonly output: string }> {
-    const id = `sevt_setup_${randomUUID()}` as EventId;
+    // Below the ids of calls: the journal looks least for what is above all that it has forgotten.
+    const id = `sevt_-setup-${randomUUID()}` as EventId;
     this.#follower.expect(id);
     const began = this.#ports.clock.now();
     const answer = await this.#request("run", id, "s", script, String(began));

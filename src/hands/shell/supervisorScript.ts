@@ -123,8 +123,14 @@ mh_wait() {
   printf '\\n%s E %s %s %s\\n' "$MH_N" "$mh_i" "$mh_x" "$*" >&8
 }
 
-# A call that was acknowledged is forgotten at once, though its files go a moment later.
-mh_gone() { [ -s ledger ] && grep -qxF "$1" ledger; }
+# A call that was acknowledged is forgotten at once, though its files go a moment later. Ids ascend as a rule: one that is
+# above all of the ledger need not be looked for, which would be a fork for each call.
+mh_gone() {
+  [ -s ledger ] || return 1
+  if [ "$1" \\> "$MH_H" ] 2>/dev/null; then return 1; fi
+  grep -qxF "$1" ledger
+}
+mh_high() { if [ "$1" \\> "$MH_H" ] 2>/dev/null; then MH_H=$1; fi; }
 
 # seq id kind command time
 mh_run() {
@@ -183,17 +189,20 @@ mh_keep() {
   mh_x=$MH_S
   MH_S=$2
   printf '%s\\n' "$MH_S" >state
-  if [ "$mh_x" != "$2" ] && [ "$mh_x" != - ] && [ ! -e "$mh_x.c" ]; then rm -f "$mh_x.e"; fi
+  # It goes with the next calls that are forgotten.
+  if [ "$mh_x" != "$2" ] && [ "$mh_x" != - ] && [ ! -e "$mh_x.c" ]; then MH_R="$MH_R $mh_x.e"; fi
   mh_reply "$1 ok"
 } 2>/dev/null
 
 # seq id…: forgets calls that have ended; the ledger remembers that their ids were used.
 mh_ack() {
-  mh_q=$1 mh_x=
+  mh_q=$1 mh_x=$MH_R
+  MH_R=
   shift
   for mh_i in "$@"; do
     [ -s "$mh_i.s" ] || [ -e "$mh_i.v" ] || continue
     printf '%s\\n' "$mh_i" >>ledger || continue
+    mh_high "$mh_i"
     mh_x="$mh_x $mh_i.c $mh_i.o $mh_i.s $mh_i.r $mh_i.g $mh_i.n $mh_i.p $mh_i.v"
     [ "$mh_i" = "$MH_S" ] || mh_x="$mh_x $mh_i.e"
   done
@@ -349,7 +358,8 @@ read -r MH_I <instance
 MH_B=
 { read -r MH_B </proc/sys/kernel/random/boot_id; } 2>/dev/null || MH_B=$(sysctl -n kern.boottime 2>/dev/null | tr -dc 0-9)
 MH_B=\${MH_B:-none}
-MH_SH=sh MH_SETSID= MH_S=-
+MH_SH=sh MH_SETSID= MH_S=- MH_R= MH_H=
+if [ -s ledger ]; then while read -r mh_i; do mh_high "$mh_i"; done <ledger; fi
 if command -v bash >/dev/null 2>&1; then MH_SH='bash --norc --noprofile'; fi
 if command -v setsid >/dev/null 2>&1; then MH_SETSID=1; fi
 # Some shells' wc reads all of a file to count its bytes.
