@@ -63,6 +63,8 @@ export const limits = {
   handInlineBytes: 1_024,
   /** Files from this size on go the transport's own bulk way, where it has one. */
   handBulkBytes: 1 * MiB,
+  /** Of such a file, what is sent in one piece. */
+  handBulkPieceBytes: 8 * MiB,
   /** A bulk transfer in which nothing moves for this long has failed, in milliseconds. */
   handBulkStallMs: 60_000,
   /** What a container may use where its spec does not say otherwise: memory, processors, processes. */
