@@ -44,6 +44,10 @@ export class HandBoard {
     this.#set(name, { state: "provisioning", progress: message });
   }
 
+  mounted(name: string): void {
+    this.#set(name, { state: "ready", progress: null });
+  }
+
   failed(name: string, thrown: unknown): void {
     this.#set(name, { state: "not_provisioned", progress: null, failure: failureOf(thrown, this.#ports.now()) });
   }

@@ -204,7 +204,7 @@ export class HandPool {
         throw thrown;
       }
     }
-    board.ready(name, hand);
+    board.mounted(name);
   }
 
   #missing(name: string, hand: Hand): readonly Resource[] {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { ManyHandsError } from "../../core/errors.ts";
 import { Emitter } from "../../core/listen.ts";
+import type { Disposable } from "../../core/listen.ts";
 import { limits } from "../../core/limits.ts";
 import { ReplyReader } from "./replyReader.ts";
 import type { Reply } from "./replyReader.ts";
@@ -47,7 +48,11 @@ export class Supervisor {
   #noise = "";
 
   readonly onDidEnd = this.#ended.listen;
-  readonly onDidLose = this.#lost.listen;
+  /** Told at once where it is lost already: else who listens a moment too late would ask a dead stream for ever. */
+  onDidLose(listener: (reason: string) => void): Disposable {
+    if (this.#lostReason !== null) listener(this.#lostReason);
+    return this.#lost.listen(listener);
+  }
 
   private constructor(stream: ShellStream, settings: SupervisorSettings) {
     this.#stream = stream;

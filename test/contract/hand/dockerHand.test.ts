@@ -12,19 +12,7 @@ import type { DockerKit } from "../../fixtures/docker/dockerKit.ts";
 import { BASH_IMAGE, startEngine, whyNoEngine } from "../../fixtures/docker/testEngine.ts";
 import type { TestEngine } from "../../fixtures/docker/testEngine.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
-import { bash, callOf, Recorder, until } from "./handSupport.ts";
-
-async function says(hand: Hand, command: string): Promise<string> {
-  return (await bash(hand, command)).seen.raw().toString();
-}
-
-const unavailable =
-  (words: RegExp) =>
-  (thrown: unknown): boolean => {
-    assert.ok(hasCode(thrown, "hand_unavailable"), String(thrown));
-    assert.match(thrown.message, words);
-    return true;
-  };
+import { bash, callOf, Recorder, says, unavailable, until } from "./handSupport.ts";
 
 describe("a hand in a container of its own", function () {
   this.timeout(120_000);

@@ -3,8 +3,6 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hasCode } from "../../../src/core/errors.ts";
-import type { Hand } from "../../../src/core/hand.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import { createDockerProvider } from "../../../src/hands/docker/dockerProvider.ts";
 import type { DockerHand } from "../../../src/hands/docker/provisionDocker.ts";
@@ -14,19 +12,7 @@ import type { DockerKit } from "../../fixtures/docker/dockerKit.ts";
 import { BASH_IMAGE, BUSYBOX_IMAGE, startEngine, whyNoEngine } from "../../fixtures/docker/testEngine.ts";
 import type { TestEngine } from "../../fixtures/docker/testEngine.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
-import { bash } from "./handSupport.ts";
-
-async function says(hand: Hand, command: string): Promise<string> {
-  return (await bash(hand, command)).seen.raw().toString();
-}
-
-const unavailable =
-  (words: RegExp) =>
-  (thrown: unknown): boolean => {
-    assert.ok(hasCode(thrown, "hand_unavailable"), String(thrown));
-    assert.match(thrown.message, words);
-    return true;
-  };
+import { says, unavailable } from "./handSupport.ts";
 
 describe("a hand in a container", function () {
   this.timeout(120_000);

@@ -1,4 +1,6 @@
 /** What a kind of hand gives to the contract suite, and short ways to call a hand. */
+import assert from "node:assert/strict";
+import { hasCode } from "../../../src/core/errors.ts";
 import type { Call, CallContext, CallResult, FileChange, Hand } from "../../../src/core/hand.ts";
 import type { EventId } from "../../../src/core/ids.ts";
 import type { Json } from "../../../src/core/json.ts";
@@ -65,4 +67,18 @@ export async function until<T>(look: () => Promise<T | null | false>): Promise<T
     if (found !== null && found !== false) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** What a command prints. */
+export async function says(hand: Hand, command: string): Promise<string> {
+  return (await bash(hand, command)).seen.raw().toString();
+}
+
+/** For `assert.rejects`: no hand, and why. */
+export function unavailable(words: RegExp): (thrown: unknown) => boolean {
+  return (thrown) => {
+    assert.ok(hasCode(thrown, "hand_unavailable"), String(thrown));
+    assert.match(thrown.message, words);
+    return true;
+  };
 }

@@ -5,9 +5,9 @@ import { parseHandSettings, problemOfName } from "../../../src/vscode/handSettin
 import type { HandSettings } from "../../../src/vscode/handSettings.ts";
 
 const kinds = ["local", "command", "docker", "ssh"];
-const local = { name: "local", kind: "local", options: { cwd: "/work" } };
+const local = { name: "local", kind: "local", options: { cwd: "/srv" } };
 
-function parse(hands: unknown, defaultHands?: unknown, folder: string | null = "/work"): HandSettings {
+function parse(hands: unknown, defaultHands?: unknown, folder: string | null = "/srv"): HandSettings {
   return parseHandSettings({ hands, defaultHands, folder, kinds });
 }
 
@@ -84,14 +84,14 @@ describe("the hands of the settings", () => {
       settings.problems.map(({ place, isFatal }) => [place, isFatal]),
       [[[0, "kind"], false]],
     );
-    const unknown = parseHandSettings({ hands: settings.hands, defaultHands: [], folder: "/work", kinds: null });
+    const unknown = parseHandSettings({ hands: settings.hands, defaultHands: [], folder: "/srv", kinds: null });
     assert.deepEqual(unknown.problems, []);
   });
 
   it("get the workspace folder where they ask for it, and are a problem where none is open", () => {
     const mounted = { name: "m", kind: "docker", options: { image: "i", mount: { source: "${workspaceFolder}/a" } } };
-    assert.deepEqual(parse([mounted]).hands[0]?.options?.["mount"], { source: "/work/a" });
-    assert.deepEqual(parse([{ name: "here", kind: "local" }]).hands[0]?.options, { cwd: "/work" });
+    assert.deepEqual(parse([mounted]).hands[0]?.options?.["mount"], { source: "/srv/a" });
+    assert.deepEqual(parse([{ name: "here", kind: "local" }]).hands[0]?.options, { cwd: "/srv" });
     assert.deepEqual(places(parse([{ name: "here", kind: "local" }], [], null)), ["hands/0"]);
     assert.equal(parse([{ ...box, options: { argv: ["$&"] } }], [], "$&").hands.length, 1);
   });
