@@ -5,6 +5,7 @@ import type { EventId } from "./ids.ts";
 import type { Json } from "./json.ts";
 import type { ToolSpec } from "./tools.ts";
 import type { Listen } from "./listen.ts";
+import type { Egress, HandEntrance } from "./vault.ts";
 
 /** One call; its id is that of its `agent.tool_use` event, unique for ever. */
 export interface Call {
@@ -140,6 +141,8 @@ export interface ProvisionContext {
   readonly signal: AbortSignal;
   /** Progress in words, for the person. */
   readonly onProgress: (message: string) => void;
+  /** The credential proxy's entrance for this hand, for kinds that have a way back to this computer. Absent: no vault here. */
+  readonly entrance?: (egress: Egress) => Promise<HandEntrance>;
 }
 
 /** A kind of hand. What the model is told (tools, description) needs no far end (I11). */

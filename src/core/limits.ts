@@ -112,6 +112,8 @@ export const limits = {
   damageMax: 1_000,
   /** How often a paused session tries its append again, in milliseconds. */
   storageRetryMs: 3_000,
+  /** How long a request of a hand waits for the person to grant it, in milliseconds. */
+  grantAskMs: 600_000,
   /** Characters of a session's title. */
   titleCharsMax: 120,
 } as const;
