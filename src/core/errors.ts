@@ -24,6 +24,8 @@ export type ErrorCode =
   | "not_trusted"
   | "key_missing"
   | "key_invalid"
+  | "credential_invalid"
+  | "grant_unknown"
   | "secrets_unavailable"
   | "cancelled";
 

@@ -5,6 +5,7 @@
 import type { EventId } from "./ids.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { HandSpec, PermissionMode } from "./config.ts";
+import type { GrantLasts, GrantScope } from "./vault.ts";
 import type { Origin } from "./errors.ts";
 
 /** Bytes kept beside the log under `blobs/<sha256>`. */
@@ -110,6 +111,13 @@ export interface EventPayloads {
     readonly deny_message?: string;
     /** Own: with `allow`, the tool of this call need not ask again in this session (on the same hand). */
     readonly for_session?: boolean;
+  };
+  /** Own: the answer to a `vault.grant_requested`; with `allow`, how long it holds and, if not as asked, for what. */
+  "user.grant_decision": {
+    readonly grant_request_id: EventId;
+    readonly result: ConfirmationResult;
+    readonly lasts?: GrantLasts;
+    readonly scope?: GrantScope;
   };
   "system.message": { readonly content: readonly TextBlock[] };
 
@@ -227,6 +235,35 @@ export interface EventPayloads {
     /** That were sent there. */
     readonly bytes: number;
   };
+
+  // The vault (own): what is granted is kept by the vault itself; these say so to people and never hold a value
+  /** A use that no grant covers: a request of the hand waits for the person. `hand` null: of the harness. */
+  "vault.grant_requested": {
+    readonly credential_id: string;
+    readonly credential_name: string;
+    readonly hand: string | null;
+    readonly scope: GrantScope;
+    readonly method: string;
+    readonly path: string;
+  };
+  "vault.grant_given": {
+    readonly grant_id: string;
+    readonly credential_id: string;
+    readonly credential_name: string;
+    readonly scope: GrantScope;
+    readonly lasts: GrantLasts;
+    readonly grant_request_id?: EventId;
+  };
+  "vault.grant_revoked": { readonly grant_id: string; readonly credential_name: string };
+  /** The first use under a grant by each hand. */
+  "vault.credential_used": {
+    readonly grant_id: string;
+    readonly credential_name: string;
+    readonly hand: string | null;
+    readonly method: string;
+    readonly origin: string;
+    readonly path: string;
+  };
 }
 
 export type EventType = keyof EventPayloads;
@@ -262,7 +299,8 @@ export interface UnknownEvent extends Envelope {
 }
 
 /** Events that the person or another program may send. */
-type ClientEventType = "user.message" | "user.interrupt" | "user.tool_confirmation" | "system.message";
+type ClientEventType =
+  "user.message" | "user.interrupt" | "user.tool_confirmation" | "user.grant_decision" | "system.message";
 export type ClientEvent = NewEvent<ClientEventType>;
 
 /** Stream only, never stored: what a live viewer sees before the stored event with the same id replaces it. */
@@ -318,6 +356,11 @@ export const EVENT_TYPES: { readonly [K in EventType]: { readonly code: number }
   "hand.call_started": { code: 26 },
   "hand.file_change": { code: 27 },
   "resource.mounted": { code: 28 },
+  "user.grant_decision": { code: 29 },
+  "vault.grant_requested": { code: 30 },
+  "vault.grant_given": { code: 31 },
+  "vault.grant_revoked": { code: 32 },
+  "vault.credential_used": { code: 33 },
 };
 
 /** True when `type` is one that this version knows. */

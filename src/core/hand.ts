@@ -141,8 +141,11 @@ export interface ProvisionContext {
   readonly signal: AbortSignal;
   /** Progress in words, for the person. */
   readonly onProgress: (message: string) => void;
-  /** The credential proxy's entrance for this hand, for kinds that have a way back to this computer. Absent: no vault here. */
-  readonly entrance?: (egress: Egress) => Promise<HandEntrance>;
+  /**
+   * The credential proxy's entrance for this hand, for kinds that have a way back to this computer; `egress` null where its
+   * network is not limited. Absent: no vault here.
+   */
+  readonly entrance?: (egress: Egress | null) => Promise<HandEntrance>;
 }
 
 /** A kind of hand. What the model is told (tools, description) needs no far end (I11). */

@@ -114,6 +114,14 @@ export const limits = {
   storageRetryMs: 3_000,
   /** How long a request of a hand waits for the person to grant it, in milliseconds. */
   grantAskMs: 600_000,
+  /** A grant for once covers what one command of git asks for: requests that follow each other within this time. */
+  grantOnceMs: 60_000,
+  /** Requests for a grant that wait in one session. */
+  grantsAskedMax: 20,
+  /** How often the time of a credential's last use is stored, in milliseconds. */
+  credentialUsedMs: 10_000,
+  /** Characters of a credential's value. */
+  credentialCharsMax: 16 * KiB,
   /** Characters of a session's title. */
   titleCharsMax: 120,
 } as const;

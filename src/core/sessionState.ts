@@ -16,9 +16,10 @@ import type {
   UnknownEvent,
 } from "./events.ts";
 import type { EventId } from "./ids.ts";
+import { limits } from "./limits.ts";
 
 /** Raised with every change of what the fold makes of a log, so that checkpoints of the older fold are not used. */
-export const FOLD_VERSION = 3;
+export const FOLD_VERSION = 4;
 
 export type AnyEvent = StoredEvent | UnknownEvent;
 
@@ -101,6 +102,8 @@ export interface SessionState {
   /** By instance: the places of the resources that it has. */
   readonly mounted: Readonly<Record<string, readonly string[]>>;
   readonly last_error: SessionError | null;
+  /** Requests for a grant that nobody has answered, oldest first. */
+  readonly grants_asked: readonly { readonly id: EventId; readonly seq: number }[];
 }
 
 const NO_USAGE: ModelUsage = {
@@ -141,6 +144,7 @@ export const EMPTY_STATE: SessionState = {
   instances: {},
   mounted: {},
   last_error: null,
+  grants_asked: [],
 };
 
 /** True when the session has something to do without anybody asking again: what `wake` is for. */
@@ -165,6 +169,10 @@ const reducers: Reducers = {
   "system.message": (state, event) => ({ queued: [...state.queued, { id: event.id, seq: event.seq }] }),
   "user.interrupt": (_state, event) => ({ interrupt_seq: event.seq, input_seq: event.seq }),
   "user.tool_confirmation": confirm,
+  // The brain need not know: what waits is a request of a hand.
+  "user.grant_decision": (state, event) => ({
+    grants_asked: state.grants_asked.filter(({ id }) => id !== event.grant_request_id),
+  }),
 
   "agent.message": () => NOTHING,
   "agent.thinking": () => NOTHING,
@@ -241,6 +249,13 @@ const reducers: Reducers = {
   }),
   "hand.file_change": () => NOTHING,
   "resource.mounted": (state, event) => ({ mounted: withMounted(state, event) }),
+
+  "vault.grant_requested": (state, event) => ({
+    grants_asked: [...state.grants_asked, { id: event.id, seq: event.seq }].slice(-limits.grantsAskedMax),
+  }),
+  "vault.grant_given": () => NOTHING,
+  "vault.grant_revoked": () => NOTHING,
+  "vault.credential_used": () => NOTHING,
 };
 
 /** The state after `event`. Unknown types advance `seq` only; an event already folded in changes nothing. */

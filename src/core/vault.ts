@@ -13,6 +13,8 @@ export interface SecretStore {
   delete(name: string): Promise<void>;
   /** The name whose value was stored or deleted, here or in another window. */
   readonly onDidChange: Listen<string>;
+  /** The names under which there is a value. */
+  keys(): Promise<readonly string[]>;
 }
 
 /**
@@ -40,6 +42,21 @@ export interface CredentialInfo {
   /** ISO time. */
   readonly created_at: string;
   readonly last_used: { readonly at: string; readonly session_id: SessionId } | null;
+}
+
+/** A credential as a person enters it. */
+export interface CredentialInput {
+  readonly name: string;
+  readonly kind: CredentialKind;
+  readonly places: readonly CredentialPlace[];
+  /** The token, password or key; for `vscode_account` and `mcp_oauth` there is none to enter. */
+  readonly value?: string;
+  /** `basic`, `git`: the user name; `header`: the name of the header. */
+  readonly username?: string;
+  readonly header_name?: string;
+  /** `vscode_account`: the authentication provider (`github`) and the scopes that are asked for. */
+  readonly provider?: string;
+  readonly scopes?: readonly string[];
 }
 
 /** What somebody is about to do with a credential. */
@@ -106,16 +123,50 @@ export interface GrantScope {
   readonly git?: { readonly repositories: readonly string[]; readonly push_refs: readonly string[] };
 }
 
+/** `once`: one request, or for git one command. `always`: every session of this workspace, until it is revoked. */
+export type GrantLasts = "once" | "session" | "always";
+
 export interface Grant {
   /** `vgrt_…` */
   readonly id: string;
   readonly credential_id: string;
-  /** null: every session. */
+  /** null: every session of the workspace. */
   readonly session_id: SessionId | null;
+  /** The folder of the sessions that it is for. */
+  readonly workspace: string;
   readonly scope: GrantScope;
-  readonly lasts: "once" | "session" | "always";
+  readonly lasts: GrantLasts;
   /** ISO time. */
   readonly given_at: string;
+}
+
+/** A person's answer to a request for a grant. */
+export type GrantDecision =
+  | { readonly result: "deny" }
+  | {
+      readonly result: "allow";
+      readonly lasts: GrantLasts;
+      /** Default: as it was asked for. */
+      readonly scope?: GrantScope;
+    };
+
+/** The vault as a person sees and rules it. No method gives a value out. */
+export interface VaultService {
+  listCredentials(): Promise<readonly CredentialInfo[]>;
+  /** Rejects with ManyHandsError `credential_invalid`, whose message says which member is wrong, or `secrets_unavailable`. */
+  addCredential(input: CredentialInput): Promise<CredentialInfo>;
+  /** The value alone; grants stay. Rejects as `addCredential`. */
+  replaceValue(id: string, value: string): Promise<void>;
+  /** With its grants. */
+  removeCredential(id: string): Promise<void>;
+  /** One GET to the first of its places, with and without it: what the two answers say, in words. */
+  testCredential(id: string): Promise<{ readonly ok: boolean; readonly message: string }>;
+  /** Those of this workspace. */
+  listGrants(): Promise<readonly Grant[]>;
+  giveGrant(grant: Omit<Grant, "id" | "given_at" | "workspace">): Promise<Grant>;
+  revokeGrant(id: string): Promise<void>;
+  /** Credentials, grants, or when one was last used. */
+  readonly onDidChange: Listen<null>;
 }
 
 /** Which hosts a hand with a `limited` network reaches through the proxy, without any credential. */

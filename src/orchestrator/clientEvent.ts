@@ -4,6 +4,7 @@ import type { ClientEvent, UserBlock } from "../core/events.ts";
 import { parseEventId } from "../core/ids.ts";
 import { isObject } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
+import type { GrantScope } from "../core/vault.ts";
 
 /** Rejects with `event_invalid` or `limit_exceeded`; the message says which member is wrong. */
 export function parseClientEvent(value: unknown): ClientEvent {
@@ -16,6 +17,8 @@ export function parseClientEvent(value: unknown): ClientEvent {
       return { ...id, type: "user.interrupt" };
     case "user.tool_confirmation":
       return { ...id, ...parseConfirmation(value) };
+    case "user.grant_decision":
+      return { ...id, ...parseGrantDecision(value) };
     case "system.message": {
       const content = parseContent(value["content"]);
       const texts = content.filter((block) => block.type === "text");
@@ -46,6 +49,42 @@ function parseConfirmation(value: Record<string, unknown>): Extract<ClientEvent,
     result,
     ...(typeof message === "string" && message.trim() !== "" ? { deny_message: message } : {}),
     ...(value["for_session"] === true ? { for_session: true } : {}),
+  };
+}
+
+function parseGrantDecision(value: Record<string, unknown>): Extract<ClientEvent, { type: "user.grant_decision" }> {
+  const grant_request_id = parseEventId(value["grant_request_id"]);
+  if (grant_request_id === undefined) throw invalid("grant_request_id must be the id of a vault.grant_requested event");
+  const { result, lasts, scope } = value;
+  if (result === "deny") return { type: "user.grant_decision", grant_request_id, result };
+  if (result !== "allow") throw invalid('result must be "allow" or "deny"');
+  if (lasts !== "once" && lasts !== "session" && lasts !== "always") {
+    throw invalid('lasts must be "once", "session" or "always"');
+  }
+  const narrowed = scope === undefined ? {} : { scope: parseScope(scope) };
+  return { type: "user.grant_decision", grant_request_id, result, lasts, ...narrowed };
+}
+
+function parseScope(scope: unknown): GrantScope {
+  const isTexts = (list: unknown): list is readonly string[] =>
+    Array.isArray(list) && list.every((item) => typeof item === "string");
+  if (!isObject(scope)) throw invalid("scope must be an object");
+  const { kind, origin, path_prefix, methods, git } = scope;
+  if (kind !== "http" && kind !== "git" && kind !== "mcp") throw invalid('scope.kind must be "http", "git" or "mcp"');
+  if (typeof origin !== "string" || typeof path_prefix !== "string" || !path_prefix.startsWith("/")) {
+    throw invalid("scope needs origin and path_prefix");
+  }
+  if (methods !== null && !isTexts(methods)) throw invalid("scope.methods must be a list of names, or null");
+  if (kind !== "git") return { kind, origin, path_prefix, methods };
+  if (!isObject(git) || !isTexts(git["repositories"]) || !isTexts(git["push_refs"])) {
+    throw invalid("scope.git needs the lists repositories and push_refs");
+  }
+  return {
+    kind,
+    origin,
+    path_prefix,
+    methods,
+    git: { repositories: git["repositories"], push_refs: git["push_refs"] },
   };
 }
 

@@ -7,6 +7,7 @@ import { messageOf } from "../core/json.ts";
 import { ResourceFailed } from "../core/resource.ts";
 import type { MountResource } from "../core/resource.ts";
 import type { SessionState } from "../core/sessionState.ts";
+import type { Egress, HandEntrance } from "../core/vault.ts";
 import { providerOf } from "./providers.ts";
 import type { HandBoard } from "./handBoard.ts";
 
@@ -18,6 +19,8 @@ export interface HandPoolPorts {
   readonly emit: (events: readonly NewEvent[]) => Promise<unknown>;
   readonly report: (what: string, thrown?: unknown) => void;
   readonly loadMount: () => Promise<MountResource>;
+  /** The way to the vault for the hand of that name. */
+  readonly entrance?: (hand: string, egress: Egress | null) => Promise<HandEntrance>;
   /** Told of what becomes of each hand. */
   readonly board: HandBoard;
 }
@@ -141,11 +144,13 @@ export class HandPool {
     const { board } = this.#ports;
     board.provisioning(name);
     try {
+      const { entrance } = this.#ports;
       const hand = await provider.provision(spec, {
         sessionId: this.#ports.sessionId,
         storagePath: this.#ports.storagePath(name),
         previousInstance: this.#ports.state().instances[name] ?? null,
         signal: this.#closing.signal,
+        ...(entrance === undefined ? {} : { entrance: (egress: Egress | null) => entrance(name, egress) }),
         onProgress: (message) => {
           board.progress(name, message);
           this.#ports.report(`hand ${name}: ${message}`);

@@ -8,8 +8,9 @@ import { messageOf } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
 import type { SessionInfo, SessionUpdate } from "../core/service.ts";
 import type { SessionLog } from "../core/sessionLog.ts";
-import { needsBrain } from "../core/sessionState.ts";
+import { isKnown, needsBrain } from "../core/sessionState.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
+import type { GrantDecision } from "../core/vault.ts";
 import { checkHands, handsChangedText, handsGone } from "./handChange.ts";
 import type { OrchestratorPorts } from "./ports.ts";
 import { SessionRunner } from "./sessionRunner.ts";
@@ -65,11 +66,39 @@ export class LocalSession {
       const message = `${limits.queueDepthMax} messages wait already; let the agent work through them first`;
       throw new ManyHandsError("limit_exceeded", "session", message);
     }
+    const asked = event.type === "user.grant_decision" ? await this.#grantAsked(event) : null;
     const [stored] = await this.#withLease(() => this.#runner.append([event, ...this.#titleFor(event)]));
+    if (asked !== null) await asked.answer();
     this.#runner.notice();
     this.#start();
     if (stored === undefined) throw new Error("an append of one event stored none");
     return stored;
+  }
+
+  /** What the vault or a program has to put on record; the session need not be running. */
+  async record(events: readonly NewEvent[]): Promise<readonly AnyEvent[]> {
+    this.#mustBeWritable();
+    const stored = await this.#withLease(() => this.#runner.append(events));
+    await this.#rest();
+    return stored;
+  }
+
+  /** Rejects with `grant_unknown` where nothing waits for this answer. */
+  async #grantAsked(
+    event: Extract<ClientEvent, { type: "user.grant_decision" }>,
+  ): Promise<{ answer(): Promise<void> }> {
+    const { vault } = this.#ports;
+    const asked = this.log.state().grants_asked.find(({ id }) => id === event.grant_request_id);
+    const [request] = asked === undefined ? [] : await this.log.getEvents({ from: asked.seq, limit: 1, order: "asc" });
+    if (vault === undefined || request === undefined || !isKnown(request) || request.type !== "vault.grant_requested") {
+      throw new ManyHandsError("grant_unknown", "vault", "Nothing waits for this answer: it was given already.");
+    }
+    const { lasts = "once", scope } = event;
+    const decision: GrantDecision =
+      event.result === "deny"
+        ? { result: "deny" }
+        : { result: "allow", lasts, ...(scope === undefined ? {} : { scope }) };
+    return { answer: () => vault.answer(this.log.id, request, decision) };
   }
 
   async update(change: SessionUpdate): Promise<void> {
@@ -81,6 +110,7 @@ export class LocalSession {
     const events: NewEvent[] = [{ type: "session.updated", ...change, ...title }];
     if (change.hands === undefined) await this.#withLease(() => this.#runner.append(events));
     else await this.#withLease(() => this.#changeHands(events, change.hands ?? []));
+    if (change.archived === true) await this.#ports.vault?.endSession(this.log.id);
     await this.#rest();
   }
 
@@ -160,7 +190,10 @@ export class LocalSession {
 
   /** Ends its hands; the caller removes the log. Needs the lease. */
   async destroy(): Promise<void> {
+    await this.#ports.vault?.endSession(this.log.id);
     await this.#withLease(() => this.#runner.destroy());
+    // To be ended, a hand of an earlier life of the program was found again, and given its entrance.
+    await this.#ports.vault?.endSession(this.log.id);
   }
 
   /** Lets go of everything; commands in hands live on, and the next wake finds them. */

@@ -1,10 +1,10 @@
 /** The session service over local logs: the orchestrator that views, other extensions and activation talk to. */
 import { ManyHandsError } from "../core/errors.ts";
-import type { BlobRef, ClientEvent, StreamEvent } from "../core/events.ts";
+import type { BlobRef, ClientEvent, NewEvent, StreamEvent } from "../core/events.ts";
 import type { HandSpec } from "../core/config.ts";
 import type { HandProvider } from "../core/hand.ts";
 import type { HandInfo, HandTest, HandTestOptions, OpenedHand } from "../core/handInfo.ts";
-import type { SessionId } from "../core/ids.ts";
+import type { EventId, SessionId } from "../core/ids.ts";
 import { parseSessionId } from "../core/ids.ts";
 import { Emitter } from "../core/listen.ts";
 import type { Disposable } from "../core/listen.ts";
@@ -133,6 +133,21 @@ export class LocalSessionService implements SessionService {
   async emitEvent(id: string, event: ClientEvent): Promise<AnyEvent> {
     const parsed = parseClientEvent(event);
     return (await this.#session(id)).emit(parsed);
+  }
+
+  /** What the vault has to put on record in a session; gives the ids under which it is stored. */
+  async record(id: string, events: readonly NewEvent[]): Promise<readonly EventId[]> {
+    return (await (await this.#session(id)).record(events)).map((event) => event.id);
+  }
+
+  /** Neither deleted nor archived nor ended. */
+  async isLive(id: string): Promise<boolean> {
+    try {
+      const { deleted, archived, status } = (await this.#session(id)).log.state();
+      return !deleted && !archived && status !== "terminated";
+    } catch {
+      return false;
+    }
   }
 
   async wake(id: string): Promise<void> {

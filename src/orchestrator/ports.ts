@@ -6,7 +6,9 @@ import type { Ids, SessionId } from "../core/ids.ts";
 import type { MountResource } from "../core/resource.ts";
 import type { ModelPort } from "../core/model.ts";
 import type { SessionStore } from "../core/sessionLog.ts";
+import type { StoredEvent } from "../core/events.ts";
 import type { ToolSpec } from "../core/tools.ts";
+import type { Egress, GrantDecision, HandEntrance } from "../core/vault.ts";
 
 export interface OrchestratorPorts {
   readonly store: SessionStore;
@@ -29,12 +31,27 @@ export interface OrchestratorPorts {
   };
   /** Loaded when a hand with resources is first provisioned. */
   readonly loadMount: () => Promise<MountResource>;
+  /** Absent: hands have no way to credentials. */
+  readonly vault?: SessionVault;
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
   /** False in Restricted Mode: nothing is executed then. */
   readonly trusted: () => boolean;
   /** For diagnostics; never shown to the model. */
   readonly report: (what: string, thrown?: unknown) => void;
+}
+
+/** What the vault does for a session. */
+export interface SessionVault {
+  readonly entrance: (sessionId: SessionId, hand: string, egress: Egress | null) => Promise<HandEntrance>;
+  /** The person's answer, which is in the log, to a request of the log. */
+  readonly answer: (
+    sessionId: SessionId,
+    request: StoredEvent<"vault.grant_requested">,
+    decision: GrantDecision,
+  ) => Promise<void>;
+  /** The session was archived or deleted: its tokens and grants end. */
+  readonly endSession: (sessionId: SessionId) => Promise<void>;
 }
 
 interface RunSettings {

@@ -3,7 +3,7 @@ import type { Effect, EffectValues, HarnessContext } from "../core/effects.ts";
 import { ManyHandsError, hasCode } from "../core/errors.ts";
 import type { NewEvent, StreamEvent } from "../core/events.ts";
 import type { HandProvider } from "../core/hand.ts";
-import type { EventId } from "../core/ids.ts";
+import type { EventId, SessionId } from "../core/ids.ts";
 import { assertNever } from "../core/json.ts";
 import type { SessionLog } from "../core/sessionLog.ts";
 import { needsBrain } from "../core/sessionState.ts";
@@ -12,6 +12,7 @@ import { appendPatiently } from "./appender.ts";
 import { CallBoard } from "./callBoard.ts";
 import { HandBoard } from "./handBoard.ts";
 import { HandPool } from "./handPool.ts";
+import type { HandPoolPorts } from "./handPool.ts";
 import { harnessContext } from "./harnessContext.ts";
 import { runModelTurn } from "./modelTurn.ts";
 import type { OrchestratorPorts } from "./ports.ts";
@@ -54,6 +55,7 @@ export class SessionRunner {
       state: () => log.state(),
       emit: (events) => this.append(events),
       loadMount: ports.loadMount,
+      ...entranceOf(log.id, ports.vault),
       report: ports.report,
       board: this.board,
     });
@@ -257,6 +259,10 @@ export class SessionRunner {
     over.abort();
     this.#knock = () => {};
   }
+}
+
+function entranceOf(id: SessionId, vault: OrchestratorPorts["vault"]): Pick<HandPoolPorts, "entrance"> {
+  return vault === undefined ? {} : { entrance: (hand, egress) => vault.entrance(id, hand, egress) };
 }
 
 /** The session was given other hands, or another model: the harness begins anew with them. */

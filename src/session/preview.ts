@@ -33,6 +33,11 @@ const BULK: { readonly [K in EventType]: readonly (keyof EventPayloads[K])[] } =
   "hand.call_started": [],
   "hand.file_change": [],
   "resource.mounted": [],
+  "user.grant_decision": [],
+  "vault.grant_requested": ["path"],
+  "vault.grant_given": [],
+  "vault.grant_revoked": [],
+  "vault.credential_used": ["path"],
 };
 
 interface Measure {

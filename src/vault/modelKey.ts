@@ -1,10 +1,10 @@
 /** The model's key: kept in the secret store, bound to one address, and added to requests on their way out to it. */
 import { ManyHandsError } from "../core/errors.ts";
-import { messageOf } from "../core/json.ts";
 import { parseModelEndpoint } from "../core/modelEndpoint.ts";
 import type { ModelEndpoint } from "../core/modelEndpoint.ts";
 import type { SecretStore } from "../core/vault.ts";
 import type { Redactor } from "./redactor.ts";
+import { guarded } from "./secretRecords.ts";
 
 /** Under it and an origin (`manyHands.model.key:https://api.anthropic.com`) the key for that origin is stored. */
 const SECRET_PREFIX = "manyHands.model.key:";
@@ -147,13 +147,4 @@ function endpointOf(baseUrl: string): ModelEndpoint {
   const parsed = parseModelEndpoint(baseUrl);
   if (!parsed.ok) throw new ManyHandsError("not_trusted", "vault", parsed.message);
   return parsed.endpoint;
-}
-
-async function guarded<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (thrown) {
-    const message = `VS Code's secret storage cannot be reached: ${messageOf(thrown)}. Unlock the keyring, or see its log.`;
-    throw new ManyHandsError("secrets_unavailable", "vault", message, thrown);
-  }
 }

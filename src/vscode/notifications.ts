@@ -1,5 +1,7 @@
 /** Tells the person about a session that waits or has failed while its page is not in view. */
 import * as vscode from "vscode";
+import type { StoredEvent } from "../core/events.ts";
+import { scopeText } from "../core/grantText.ts";
 import type { EventId, SessionId } from "../core/ids.ts";
 import { parseEventId } from "../core/ids.ts";
 import type { SessionService } from "../core/service.ts";
@@ -40,6 +42,7 @@ async function notify(
     const choice = await vscode.window.showWarningMessage(`${title}: ${event.error.message}`, "Open");
     if (choice === "Open") ports.open(session);
   }
+  if (event.type === "vault.grant_requested") return askForGrant(session, event, ports);
   if (event.type !== "session.status_idle" || event.stop_reason.type !== "requires_action") return;
   const { writer } = await ports.service.getSession(session);
   // The window that runs a session asks; the others would ask a second time.
@@ -60,6 +63,24 @@ async function ask(session: SessionId, id: EventId, ports: NotificationPorts): P
   if (tool_use_id === undefined) return;
   const result = choice === "Allow" ? "allow" : "deny";
   await ports.service.emitEvent(session, { type: "user.tool_confirmation", tool_use_id, result });
+}
+
+/** The refs of a push and how long a grant holds are chosen on the page: here it is yes for once, no, or a look. */
+async function askForGrant(
+  session: SessionId,
+  { id, credential_name, scope, hand }: StoredEvent<"vault.grant_requested">,
+  { service, open }: NotificationPorts,
+): Promise<void> {
+  const { writer } = await service.getSession(session);
+  if (writer.kind === "other") return;
+  const title = await titleOf(session, service);
+  const who = hand === null ? "" : ` on ${hand}`;
+  const question = `${title} asks${who}: may it use “${credential_name}” to ${scopeText(scope)}?`;
+  const choice = await vscode.window.showInformationMessage(question, "Allow Once", "Deny", "Open");
+  if (choice === "Open") open(session);
+  if (choice !== "Allow Once" && choice !== "Deny") return;
+  const answer = choice === "Deny" ? ({ result: "deny" } as const) : ({ result: "allow", lasts: "once" } as const);
+  await service.emitEvent(session, { type: "user.grant_decision", grant_request_id: id, ...answer });
 }
 
 async function titleOf(session: SessionId, service: SessionService): Promise<string> {

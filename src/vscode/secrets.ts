@@ -7,6 +7,7 @@ export function createSecretStore(secrets: vscode.SecretStorage): SecretStore {
     get: async (name) => secrets.get(name),
     store: async (name, value) => secrets.store(name, value),
     delete: async (name) => secrets.delete(name),
+    keys: async () => secrets.keys(),
     onDidChange: (listener) => secrets.onDidChange(({ key }) => listener(key)),
   };
 }

@@ -24,9 +24,16 @@ export function describeSession(info: SessionInfo, now: number): SessionText {
   return { label, description, icon, color, group: groupOf(info), status };
 }
 
-/** True when the session can only go on with an answer of the person. */
+/** True when the session, or a request of one of its hands, can only go on with an answer of the person. */
 export function isWaiting(info: SessionInfo): boolean {
-  return info.state.status === "idle" && info.state.stop_reason?.type === "requires_action";
+  return questionsOf(info) > 0;
+}
+
+function questionsOf({ state }: SessionInfo): number {
+  const { status, stop_reason, grants_asked } = state;
+  const calls = status === "idle" && stop_reason?.type === "requires_action" ? stop_reason.event_ids.length : 0;
+  // What nobody answered while it ran is still on the page, but nothing waits for it any more.
+  return calls + (status === "running" ? grants_asked.length : 0);
 }
 
 export function isRunning(info: SessionInfo): boolean {
@@ -45,8 +52,8 @@ function look(info: SessionInfo): Pick<SessionText, "icon" | "color" | "status">
   if (info.paused !== null) return { icon: "debug-pause", color: "editorWarning.foreground", status: "paused" };
   if (state.archived) return { icon: "archive", color: null, status: "archived" };
   if (isWaiting(info)) {
-    const count = state.stop_reason?.type === "requires_action" ? state.stop_reason.event_ids.length : 1;
-    const status = count === 1 ? "1 call waits for you" : `${count} calls wait for you`;
+    const count = questionsOf(info);
+    const status = count === 1 ? "1 question waits for you" : `${count} questions wait for you`;
     return { icon: "bell-dot", color: "editorWarning.foreground", status };
   }
   const elsewhere = info.writer.kind === "other" ? " in another window" : "";

@@ -38,7 +38,7 @@ export class SessionsTree implements vscode.TreeDataProvider<Item>, vscode.Dispo
     this.#listening = [
       service.onDidChangeSessions(() => this.refresh()),
       service.onDidAppendEvent(({ event }) => {
-        if (/^(session|user)\./.test(event.type)) this.refresh();
+        if (/^(session|user|vault)\./.test(event.type)) this.refresh();
       }),
     ];
   }

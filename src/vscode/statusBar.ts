@@ -33,7 +33,7 @@ export function createStatusBar(service: SessionService, isRehearsal: () => bool
   const listening = [
     service.onDidChangeSessions(soon),
     service.onDidAppendEvent(({ event }) => {
-      if (event.type.startsWith("session.status_")) soon();
+      if (/^session\.status_|\.grant_/.test(event.type)) soon();
     }),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("manyHands.model")) soon();

@@ -7,11 +7,14 @@ import { renderCall } from "./callView.ts";
 import type { CallViewContext } from "./callView.ts";
 import { button, h, replaceChildren } from "./dom.ts";
 import { renderMarkdown } from "./markdown.ts";
-import type { CallRow, NoteRow, Row, ThinkingRow, UserRow } from "./rows.ts";
+import { renderGrant } from "./grantView.ts";
+import type { GrantViewContext } from "./grantView.ts";
+import type { CallRow, GrantRow, NoteRow, Row, ThinkingRow, UserRow } from "./rows.ts";
 
 export interface ConversationContext {
   readonly post: (message: FromPage) => void;
   readonly answer: CallViewContext["answer"];
+  readonly decide: GrantViewContext["decide"];
   readonly state: SessionState;
   readonly canAnswer: boolean;
   readonly outputOf: (id: EventId) => string;
@@ -55,6 +58,8 @@ export class Conversation {
         return `${row.isLive}${row.text.length}`;
       case "note":
         return row.text;
+      case "grant":
+        return [isAsked(row, context.state), context.canAnswer, row.decision?.seq, row.given?.seq].join("|");
       case "call": {
         const output = row.result === null ? context.outputOf(row.id) : "";
         const facts = [isPending(row, context.state), context.canAnswer, context.state.hands.length, output.length];
@@ -82,6 +87,10 @@ export class Conversation {
         return this.#thinkingView(row);
       case "note":
         return noteView(row, context.post);
+      case "grant": {
+        const { decide, canAnswer } = context;
+        return renderGrant(row, { decide, canAnswer, isPending: isAsked(row, context.state) });
+      }
       case "call":
         return this.#callView(row, context);
       default:
@@ -135,6 +144,10 @@ function inPlaceOf(before: HTMLElement | undefined, row: HTMLElement): HTMLEleme
 
 function isPending(row: CallRow, state: SessionState): boolean {
   return state.unanswered.some((use) => use.id === row.id);
+}
+
+function isAsked(row: GrantRow, state: SessionState): boolean {
+  return row.decision === null && state.grants_asked.some(({ id }) => id === row.id);
 }
 
 function isQueued(row: UserRow, state: SessionState): boolean {

@@ -17,7 +17,7 @@ export function statusText({ info, paused }: Pick<HeaderState, "info" | "paused"
   const { state } = info;
   if (info.unreadable !== null) return "cannot be read";
   if (paused !== null) return "paused";
-  if (state.status === "running") return "working";
+  if (state.status === "running") return state.grants_asked.length > 0 ? "waits for you" : "working";
   if (state.status === "rescheduling") return "waiting to try again";
   if (state.status === "terminated") return "ended";
   switch (state.stop_reason?.type) {

@@ -3,6 +3,7 @@ import type { StreamEvent } from "../core/events.ts";
 import { isObject } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
 import type { FromPage, ToPage } from "../core/pageProtocol.ts";
+import type { GrantDecision } from "../core/vault.ts";
 import { Composer, newEventId } from "./composer.ts";
 import { Conversation } from "./conversation.ts";
 import { button, durationText, h } from "./dom.ts";
@@ -10,7 +11,7 @@ import { renderHeader, statusText } from "./header.ts";
 import type { HeaderState } from "./header.ts";
 import { Live } from "./live.ts";
 import { rowsOf } from "./rows.ts";
-import type { CallRow } from "./rows.ts";
+import type { CallRow, GrantRow } from "./rows.ts";
 import { Timeline } from "./timeline.ts";
 import type { SliceRequest } from "./timeline.ts";
 
@@ -233,6 +234,7 @@ class Page {
     this.#conversation.draw([...stored, ...live], {
       post: (message) => this.#post(message),
       answer: (row, result, options) => this.#answer(row, result, options),
+      decide: (row, decision) => this.#decide(row, decision),
       state: state.info.state,
       canAnswer: canWrite,
       outputOf: (id) => this.#live.output(id),
@@ -267,6 +269,13 @@ class Page {
         ...(forSession === true ? { for_session: true } : {}),
         ...(why === undefined || why.trim() === "" ? {} : { deny_message: why.trim() }),
       },
+    });
+  }
+
+  #decide({ id }: GrantRow, decision: GrantDecision): void {
+    this.#post({
+      type: "emit",
+      event: { type: "user.grant_decision", id: newEventId(), grant_request_id: id, ...decision },
     });
   }
 
@@ -309,7 +318,8 @@ class Page {
       return bottom > box.bottom + 4 || top < box.top - 4;
     });
     this.#toWaiting.hidden = hidden.length === 0;
-    this.#toWaiting.textContent = hidden.length === 1 ? "1 call waits for you" : `${hidden.length} calls wait for you`;
+    this.#toWaiting.textContent =
+      hidden.length === 1 ? "1 question waits for you" : `${hidden.length} questions wait for you`;
   }
 
   #jumpToEnd(): void {

@@ -1,5 +1,6 @@
 /** What the page shows, as a pure function of a stretch of events: no DOM here. */
 import type { ModelUsage, StoredEvent } from "../core/events.ts";
+import { lastsText, scopeText } from "../core/grantText.ts";
 import type { EventId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { isKnown } from "../core/sessionState.ts";
@@ -40,6 +41,14 @@ export interface CallRow {
   /** The input is still streaming. */
   readonly isLive: boolean;
 }
+export interface GrantRow {
+  readonly kind: "grant";
+  readonly key: string;
+  readonly id: EventId;
+  readonly request: StoredEvent<"vault.grant_requested">;
+  readonly decision: StoredEvent<"user.grant_decision"> | null;
+  readonly given: StoredEvent<"vault.grant_given"> | null;
+}
 export interface NoteRow {
   readonly kind: "note";
   readonly key: string;
@@ -47,7 +56,7 @@ export interface NoteRow {
   readonly text: string;
   readonly action: "wake" | "set_key" | "settings" | null;
 }
-export type Row = UserRow | AgentRow | ThinkingRow | CallRow | NoteRow;
+export type Row = UserRow | AgentRow | ThinkingRow | CallRow | GrantRow | NoteRow;
 
 /** Rows for `events` (ascending). Turns that did not count are left out; unknown events are named. */
 export function rowsOf(events: readonly AnyEvent[]): readonly Row[] {
@@ -64,6 +73,9 @@ interface Facts {
   readonly results: ReadonlyMap<EventId, StoredEvent<"agent.tool_result">>;
   readonly confirmations: ReadonlyMap<EventId, StoredEvent<"user.tool_confirmation">>;
   readonly started: ReadonlyMap<EventId, string>;
+  /** By the request that they answer. */
+  readonly decisions: ReadonlyMap<EventId, StoredEvent<"user.grant_decision">>;
+  readonly given: ReadonlyMap<EventId, StoredEvent<"vault.grant_given">>;
   readonly changed: ReadonlySet<EventId>;
   /** Requests whose end is here and is a failure: their blocks do not count. */
   readonly failed: ReadonlySet<EventId>;
@@ -73,6 +85,8 @@ function collect(events: readonly StoredEvent[]): Facts {
   const results = new Map<EventId, StoredEvent<"agent.tool_result">>();
   const confirmations = new Map<EventId, StoredEvent<"user.tool_confirmation">>();
   const started = new Map<EventId, string>();
+  const decisions = new Map<EventId, StoredEvent<"user.grant_decision">>();
+  const given = new Map<EventId, StoredEvent<"vault.grant_given">>();
   const changed = new Set<EventId>();
   const failed = new Set<EventId>();
   for (const event of events) {
@@ -80,10 +94,13 @@ function collect(events: readonly StoredEvent[]): Facts {
     else if (event.type === "user.tool_confirmation") {
       if (!confirmations.has(event.tool_use_id)) confirmations.set(event.tool_use_id, event);
     } else if (event.type === "hand.call_started") started.set(event.tool_use_id, event.processed_at);
-    else if (event.type === "hand.file_change") changed.add(event.tool_use_id);
+    else if (event.type === "user.grant_decision") decisions.set(event.grant_request_id, event);
+    else if (event.type === "vault.grant_given" && event.grant_request_id !== undefined) {
+      given.set(event.grant_request_id, event);
+    } else if (event.type === "hand.file_change") changed.add(event.tool_use_id);
     else if (event.type === "span.model_request_end" && event.is_error) failed.add(event.model_request_start_id);
   }
-  return { results, confirmations, started, changed, failed };
+  return { results, confirmations, started, decisions, given, changed, failed };
 }
 
 function rowOf(event: StoredEvent, facts: Facts): Row | null {
@@ -126,6 +143,24 @@ function rowOf(event: StoredEvent, facts: Facts): Row | null {
       return note(event, `Hand ${event.hand} was lost: ${event.message}`, "error");
     case "resource.mounted":
       return note(event, `${event.source_ref} is at ${event.mount_path} on ${event.hand}`);
+    case "vault.grant_requested": {
+      const { id } = event;
+      const [decision, given] = [facts.decisions.get(id) ?? null, facts.given.get(id) ?? null];
+      return { kind: "grant", key: id, id, request: event, decision, given };
+    }
+    case "vault.grant_given":
+      if (event.grant_request_id !== undefined) return null;
+      return note(
+        event,
+        `Granted: ${event.credential_name}, to ${scopeText(event.scope)} (${lastsText(event.lasts)}).`,
+      );
+    case "vault.grant_revoked":
+      return note(event, `A grant of ${event.credential_name} was revoked.`);
+    case "vault.credential_used":
+      return note(
+        event,
+        `${event.credential_name} was used${event.hand === null ? "" : ` by ${event.hand}`}: ${usedText(event)}`,
+      );
     case "session.log_recovered":
       return note(
         event,
@@ -174,6 +209,10 @@ function errorRow(event: StoredEvent<"session.error">): NoteRow {
   }
   const action = /Set API Key/.test(message) ? "set_key" : /manyHands\./.test(message) ? "settings" : "wake";
   return { kind: "note", key: event.id, level: "error", text: message, action };
+}
+
+function usedText({ method, origin, path }: StoredEvent<"vault.credential_used">): string {
+  return `${method} ${origin.replace(/^https:\/\//, "")}${path}`;
 }
 
 function note(event: AnyEvent, text: string, level: NoteRow["level"] = "quiet"): NoteRow {

@@ -9,11 +9,12 @@ import Anthropic from "@anthropic-ai/sdk";
 import { createAnthropicModel } from "../../src/brain/model/anthropicModel.ts";
 import { defaultHarness } from "../../src/brain/harness/defaultHarness.ts";
 import type { NewEvent } from "../../src/core/events.ts";
-import { Emitter } from "../../src/core/listen.ts";
 import { createLocalProvider } from "../../src/hands/local/localProvider.ts";
 import { LocalSessionService } from "../../src/orchestrator/localSessionService.ts";
 import { systemClock } from "../../src/orchestrator/systemClock.ts";
 import { createModelKeys } from "../../src/vault/modelKey.ts";
+import { Emitter } from "../../src/core/listen.ts";
+import { memorySecrets } from "../fixtures/memorySecrets.ts";
 import { createRedactor } from "../../src/vault/redactor.ts";
 import { answer, benchFolder, ids, median, openStore } from "./benchLog.ts";
 import type { Figure } from "./benchLog.ts";
@@ -82,18 +83,8 @@ async function listen(): Promise<{
 }
 
 function startService(folder: string, url: string): LocalSessionService {
-  const changed = new Emitter<string>();
-  const secrets = new Map<string, string>();
   const redactor = createRedactor();
-  const keys = createModelKeys({
-    secrets: {
-      get: async (name) => secrets.get(name),
-      store: async (name, value) => void secrets.set(name, value),
-      delete: async (name) => void secrets.delete(name),
-      onDidChange: changed.listen,
-    },
-    redactor,
-  });
+  const keys = createModelKeys({ secrets: memorySecrets(), redactor });
   const model = createAnthropicModel({
     fetch: keys.fetchFor(url),
     baseUrl: url,

@@ -1,9 +1,8 @@
 /** One model request against a strict server, with the vault's fetch between: what the tests of the adapter share. */
 import { createAnthropicModel } from "../../../src/brain/model/anthropicModel.ts";
 import type { AnthropicModelOptions } from "../../../src/brain/model/anthropicModel.ts";
-import { Emitter } from "../../../src/core/listen.ts";
 import type { ModelDelta, ModelOutcome, ModelRequest } from "../../../src/core/model.ts";
-import type { SecretStore } from "../../../src/core/vault.ts";
+import { memorySecrets } from "../../fixtures/memorySecrets.ts";
 import { createModelKeys } from "../../../src/vault/modelKey.ts";
 import { createRedactor } from "../../../src/vault/redactor.ts";
 import { startMessagesServer, TEST_KEY } from "../../fixtures/messages/strictServer.ts";
@@ -25,24 +24,6 @@ export function requestOf(overrides: Partial<ModelRequest> = {}): ModelRequest {
     tools: [bashTool],
     messages: [{ role: "user", content: [{ type: "text", text: "Hello" }] }],
     ...overrides,
-  };
-}
-
-function memorySecrets(): SecretStore & { readonly values: Map<string, string> } {
-  const values = new Map<string, string>();
-  const changed = new Emitter<string>();
-  return {
-    values,
-    get: async (name) => values.get(name),
-    store: async (name, value) => {
-      values.set(name, value);
-      changed.fire(name);
-    },
-    delete: async (name) => {
-      values.delete(name);
-      changed.fire(name);
-    },
-    onDidChange: changed.listen,
   };
 }
 

@@ -7,7 +7,6 @@ import { defaultHarness } from "../../../src/brain/harness/defaultHarness.ts";
 import type { Clock } from "../../../src/core/clock.ts";
 import type { StoredEvent } from "../../../src/core/events.ts";
 import type { EventType } from "../../../src/core/events.ts";
-import { Emitter } from "../../../src/core/listen.ts";
 import type { AnyEvent, SessionState } from "../../../src/core/sessionState.ts";
 import { createLocalProvider } from "../../../src/hands/local/localProvider.ts";
 import { LocalSessionService } from "../../../src/orchestrator/localSessionService.ts";
@@ -16,6 +15,7 @@ import { createFileStore } from "../../../src/session/fileStore.ts";
 import { createIds } from "../../../src/session/ids.ts";
 import { mountResource } from "../../../src/resources/mountResource.ts";
 import { createModelKeys } from "../../../src/vault/modelKey.ts";
+import { memorySecrets } from "../../fixtures/memorySecrets.ts";
 import { createRedactor } from "../../../src/vault/redactor.ts";
 import type { Scenario, TurnFunction } from "../../fixtures/messages/scenario.ts";
 import { startMessagesServer, TEST_KEY } from "../../fixtures/messages/strictServer.ts";
@@ -71,17 +71,8 @@ export class Kit {
   async window(owner = "the window"): Promise<LocalSessionService> {
     const { baseUrl = this.server.url, key = TEST_KEY, model = "claude-sonnet-5-5", contextWindow } = this.#options;
     const ids = createIds(systemClock);
-    const values = new Map<string, string>();
     const redactor = createRedactor();
-    const keys = createModelKeys({
-      secrets: {
-        get: async (name) => values.get(name),
-        store: async (name, value) => void values.set(name, value),
-        delete: async (name) => void values.delete(name),
-        onDidChange: new Emitter<string>().listen,
-      },
-      redactor,
-    });
+    const keys = createModelKeys({ secrets: memorySecrets(), redactor });
     if (key !== "") await keys.set(baseUrl, key);
     const report = (): void => {};
     const service = new LocalSessionService({

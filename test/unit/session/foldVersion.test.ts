@@ -11,12 +11,17 @@ const DIGESTS: Readonly<Record<number, string>> = {
   1: "b69ed5ac08c085a29f204efbfac76257",
   2: "ea6785b3ac21f7da47c272f33e6f21c3",
   3: "957976f51b9e8f4a0abaa417fef8032e",
+  4: "2479226866cef67aa4217fb66ae1db3a",
 };
 
 const id = (name: string): EventId => `sevt_${name}` as EventId;
 const usage = { input_tokens: 5, output_tokens: 3, cache_creation_input_tokens: 2, cache_read_input_tokens: 1 };
 const turn = { model_request_start_id: id("start") };
 const hash = { sha256: "0".repeat(64), bytes: 1 };
+
+const scope = { kind: "http" as const, origin: "https://a.example", path_prefix: "/", methods: null };
+const grant = { credential_id: "vcrd_1", credential_name: "api", scope };
+const usedGrant = { grant_id: "vgrt_1", credential_name: "api" };
 
 type Row = { [K in EventType]: readonly [K, EventPayloads[K], string?] }[EventType];
 
@@ -66,6 +71,11 @@ const ROWS: readonly Row[] = [
   ["agent.thread_context_compacted", { strategy: "summarise", before_seq: 11, summary: "s" }],
   ["agent.thread_context_compacted", { strategy: "clear_tool_results", before_seq: 12 }],
   ["session.status_idle", { stop_reason: { type: "end_turn" } }],
+  ["vault.grant_requested", { ...grant, hand: "local", method: "GET", path: "/v1" }, "asked"],
+  ["user.grant_decision", { grant_request_id: id("asked"), result: "allow", lasts: "session" }],
+  ["vault.grant_given", { ...grant, grant_id: "vgrt_1", lasts: "session" }],
+  ["vault.credential_used", { ...usedGrant, hand: null, method: "GET", origin: "https://a.example", path: "/v1" }],
+  ["vault.grant_revoked", usedGrant],
   ["session.status_terminated", {}],
   ["session.deleted", {}],
 ];

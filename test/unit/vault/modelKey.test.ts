@@ -41,6 +41,7 @@ class Fixture {
         this.values.set(name, value);
       },
       delete: async (name) => void this.values.delete(name),
+      keys: async () => [...this.values.keys()],
       onDidChange: this.changed.listen,
     };
     this.keys = createModelKeys({ secrets, redactor: this.redactor });

@@ -1,0 +1,187 @@
+/** The vault: credentials, grants and entrances put together; the proxy itself is loaded when the first hand asks for it. */
+import type { Clock } from "../core/clock.ts";
+import type { NewEvent, StoredEvent } from "../core/events.ts";
+import { ManyHandsError } from "../core/errors.ts";
+import type { EventId, SessionId } from "../core/ids.ts";
+import { messageOf } from "../core/json.ts";
+import { Emitter } from "../core/listen.ts";
+import type { Disposable } from "../core/listen.ts";
+import type {
+  Egress,
+  EntranceAddress,
+  GrantDecision,
+  HandEntrance,
+  SecretStore,
+  UseAuthority,
+  VaultService,
+  VaultUse,
+} from "../core/vault.ts";
+import { CredentialBook } from "./credentialBook.ts";
+import type { Credential } from "./credentialBook.ts";
+import { credentialSecret } from "./credentialSecret.ts";
+import type { TokenPorts } from "./credentialSecret.ts";
+import { EntranceBook } from "./entranceBook.ts";
+import { GrantAsking } from "./grantAsking.ts";
+import { GrantBook } from "./grantBook.ts";
+import type { CredentialProxy, ProxyEntrance } from "./proxy/credentialProxy.ts";
+import type { Redactor } from "./redactor.ts";
+import { createUseAuthority } from "./useAuthority.ts";
+
+export interface VaultPorts extends TokenPorts {
+  readonly secrets: SecretStore;
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+  /** The folder of the sessions here. */
+  readonly workspace: string;
+  /** Into the session's log; gives the ids under which they are stored. */
+  readonly record: (sessionId: SessionId, events: readonly NewEvent[]) => Promise<readonly EventId[]>;
+  /** Neither deleted nor archived nor ended. */
+  readonly isLive: (sessionId: SessionId) => Promise<boolean>;
+  readonly renew: (credential: Credential) => Promise<boolean>;
+  readonly loadProxy: (authority: UseAuthority) => Promise<CredentialProxy>;
+  /** What the calls of a hand find in their environment. */
+  readonly environment: (entrance: {
+    readonly address: EntranceAddress;
+    readonly token: string;
+    readonly egress: Egress | null;
+    readonly gitHosts: readonly string[];
+  }) => Promise<Readonly<Record<string, string>>>;
+  /** Asks a server for something small with this credential; what it answered, in words. */
+  readonly probe: (credential: Credential) => Promise<{ readonly ok: boolean; readonly message: string }>;
+  readonly report: (what: string, thrown?: unknown) => void;
+}
+
+export class Vault implements VaultService, Disposable {
+  readonly #ports: VaultPorts;
+  readonly #credentials: CredentialBook;
+  readonly #grants: GrantBook;
+  readonly #asking: GrantAsking;
+  readonly #entrances: EntranceBook;
+  readonly #open = new Map<string, ProxyEntrance>();
+  readonly #changed = new Emitter<null>();
+  /** What has been written down as used: grant and hand. */
+  readonly #used = new Set<string>();
+  readonly #listening: readonly Disposable[];
+  #proxy: Promise<CredentialProxy> | null = null;
+
+  readonly authority: UseAuthority;
+  readonly onDidChange: VaultService["onDidChange"] = this.#changed.listen;
+
+  constructor(ports: VaultPorts) {
+    this.#ports = ports;
+    this.#credentials = new CredentialBook(ports);
+    this.#grants = new GrantBook(ports);
+    this.#asking = new GrantAsking({ ...ports, grants: this.#grants });
+    this.#entrances = new EntranceBook(ports.secrets);
+    this.authority = createUseAuthority({
+      credentials: this.#credentials,
+      grants: this.#grants,
+      secretOf: async (credential, use) => {
+        const secret = await credentialSecret(credential, use, ports);
+        // A token that was made a moment ago is as secret as one that is stored.
+        ports.redactor.add(secret.value);
+        for (const header of Object.values(secret.headers)) ports.redactor.add(header.replace(/^\w+ /, ""));
+        return secret;
+      },
+      renew: ports.renew,
+      ask: (use, credential, scope, signal) => this.#asking.ask(use, credential, scope, signal),
+      isLive: ports.isLive,
+      onUse: (use, credential, grantId) => this.#noteUse(use, credential, grantId),
+    });
+    this.#listening = [
+      this.#credentials.onDidChange(() => this.#changed.fire(null)),
+      this.#credentials.onDidRemove((id) => void this.#grants.removeCredential(id).catch(() => {})),
+      this.#grants.onDidChange(() => this.#changed.fire(null)),
+    ];
+  }
+
+  /** Makes stored values known to the redactor. Never rejects: a locked keyring is said where it is needed. */
+  async start(): Promise<void> {
+    await this.#credentials.start().catch((thrown: unknown) => this.#ports.report(messageOf(thrown)));
+  }
+
+  listCredentials: VaultService["listCredentials"] = () => this.#credentials.list();
+  addCredential: VaultService["addCredential"] = (input) => this.#credentials.add(input);
+  replaceValue: VaultService["replaceValue"] = (id, value) => this.#credentials.replaceValue(id, value);
+  removeCredential: VaultService["removeCredential"] = (id) => this.#credentials.remove(id);
+  testCredential: VaultService["testCredential"] = async (id) => this.#ports.probe(await this.#credentials.get(id));
+  listGrants: VaultService["listGrants"] = () => this.#grants.list();
+
+  async giveGrant(given: Parameters<VaultService["giveGrant"]>[0]): ReturnType<VaultService["giveGrant"]> {
+    const { name } = await this.#credentials.get(given.credential_id);
+    const grant = await this.#grants.give(given);
+    if (given.session_id !== null) await this.#asking.recordGiven(given.session_id, grant, name);
+    return grant;
+  }
+
+  async revokeGrant(id: string): Promise<void> {
+    const grant = (await this.#grants.list()).find((each) => each.id === id);
+    await this.#grants.revoke(id);
+    if (grant === undefined || grant.session_id === null) return;
+    const credential = await this.#credentials.get(grant.credential_id).catch(() => null);
+    const event = { type: "vault.grant_revoked" as const, grant_id: id, credential_name: credential?.name ?? "" };
+    // It is revoked, whether or not the session can still take it down.
+    await this.#ports.record(grant.session_id, [event]).catch(() => {});
+  }
+
+  /** The person's answer to a request of the session's log. */
+  answer(sessionId: SessionId, request: StoredEvent<"vault.grant_requested">, decision: GrantDecision): Promise<void> {
+    return this.#asking.answer(sessionId, request, decision);
+  }
+
+  /** The way in for a hand; see `ProvisionContext.entrance`. */
+  async entrance(sessionId: SessionId, hand: string, egress: Egress | null): Promise<HandEntrance> {
+    if (!(await this.#ports.isLive(sessionId))) {
+      throw new ManyHandsError("hand_unavailable", "vault", "This session has ended, and its access with it.");
+    }
+    const { token, port } = await this.#entrances.of(sessionId, hand);
+    this.#ports.redactor.add(token);
+    const proxy = await (this.#proxy ??= this.#ports.loadProxy(this.authority));
+    const key = `${sessionId}/${hand}`;
+    this.#open.get(key)?.close();
+    const opened = proxy.openEntrance({ session_id: sessionId, hand, token, egress });
+    this.#open.set(key, opened);
+    return {
+      port,
+      accept: (connection) => opened.accept(connection),
+      environment: async (address) => {
+        await this.#entrances.rememberPort(sessionId, hand, Number(new URL(address.url).port));
+        const gitHosts = await this.#credentials.gitHosts();
+        return this.#ports.environment({ address, token, egress, gitHosts });
+      },
+    };
+  }
+
+  /** Its entrances are closed, its tokens worth nothing, its grants gone. */
+  async endSession(sessionId: SessionId): Promise<void> {
+    for (const [key, entrance] of this.#open) {
+      if (!key.startsWith(`${sessionId}/`)) continue;
+      entrance.close();
+      this.#open.delete(key);
+    }
+    await Promise.all([this.#entrances.endSession(sessionId), this.#grants.endSession(sessionId)]);
+  }
+
+  dispose(): void {
+    for (const entrance of this.#open.values()) entrance.close();
+    this.#open.clear();
+    void this.#proxy?.then(
+      (proxy) => proxy.close(),
+      () => {},
+    );
+    for (const each of [...this.#listening, this.#credentials, this.#grants, this.#entrances, this.#changed])
+      each.dispose();
+  }
+
+  /** Once for each grant and hand: the log says who used what, not how often. */
+  #noteUse(use: VaultUse, { name }: Credential, grantId: string): void {
+    const { session_id, hand, method, origin, path } = use;
+    const key = `${grantId} ${session_id} ${hand ?? ""}`;
+    if (this.#used.has(key)) return;
+    this.#used.add(key);
+    const used = { grant_id: grantId, credential_name: name, hand, method, origin, path };
+    this.#ports
+      .record(session_id, [{ type: "vault.credential_used", ...used }])
+      .catch((thrown: unknown) => this.#ports.report("the use of a credential could not be recorded", thrown));
+  }
+}
