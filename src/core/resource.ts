@@ -14,6 +14,18 @@ export class ResourceFailed extends ManyHandsError {
   }
 }
 
+/**
+ * True where an http address has a user name or a password in it: a spec is stored in the session's log and shown, so a
+ * credential must not be in one.
+ */
+export function holdsCredential(source_ref: string): boolean {
+  return /^(git\+)?https?:\/\/[^/?#]*@/i.test(source_ref);
+}
+
+/** What to do instead; it never quotes the address. */
+export const CREDENTIAL_IN_SOURCE =
+  "its source_ref has a user name or password in it, which would be stored and shown. Take it out, and add it as a credential.";
+
 export interface MountContext {
   readonly signal: AbortSignal;
   /** Progress in words, for the person. */

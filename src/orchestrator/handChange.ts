@@ -2,6 +2,7 @@
 import { handKey } from "../core/config.ts";
 import type { HandSpec } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
+import { CREDENTIAL_IN_SOURCE, holdsCredential } from "../core/resource.ts";
 import { HAND_MEMBER } from "../core/tools.ts";
 import { describeHand } from "./providers.ts";
 import type { Providers } from "./providers.ts";
@@ -11,11 +12,14 @@ const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 /** Throws `hand_unavailable`, with what to change. */
 export function checkHands(hands: readonly HandSpec[]): void {
   if (hands.length === 0) throw invalid("A session needs at least one hand.");
-  for (const [at, { name, kind }] of hands.entries()) {
+  for (const [at, { name, kind, resources = [] }] of hands.entries()) {
     if (typeof name !== "string" || !NAME.test(name)) {
       throw invalid(`The name of hands[${at}] must have 1 to 32 letters, digits, "_" or "-".`);
     }
     if (typeof kind !== "string" || kind === "") throw invalid(`The hand "${name}" needs a kind.`);
+    if (resources.some(({ source_ref }) => holdsCredential(source_ref))) {
+      throw invalid(`A resource of the hand "${name}" cannot be used: ${CREDENTIAL_IN_SOURCE}`);
+    }
     if (hands.findIndex((other) => other.name === name) !== at) throw invalid(`Two hands have the name "${name}".`);
   }
 }

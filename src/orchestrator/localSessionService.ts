@@ -17,6 +17,7 @@ import type { AnyEvent } from "../core/sessionState.ts";
 import { parseClientEvent } from "./clientEvent.ts";
 import { openedHand } from "./handBoard.ts";
 import { handKey } from "../core/config.ts";
+import { checkHands } from "./handChange.ts";
 import { listedHands, specOfUse } from "./handList.ts";
 import { LocalSession } from "./localSession.ts";
 import type { OrchestratorPorts } from "./ports.ts";
@@ -80,6 +81,7 @@ export class LocalSessionService implements SessionService {
       const message = "Open a folder first: the agent's local hand works in the workspace folder.";
       throw new ManyHandsError("hand_unavailable", "session", message);
     }
+    checkHands(hands);
     const id = this.#ports.ids.sessionId();
     const log = await this.#ports.store.create(id, {
       type: "session.created",

@@ -97,8 +97,9 @@ export class CredentialBook implements Disposable {
   /** Rejects with `credential_invalid` when it is gone. */
   async get(id: string): Promise<Credential> {
     const credential = await this.#records.get(id);
-    if (credential === undefined)
+    if (credential === undefined) {
       throw new ManyHandsError("credential_invalid", "vault", "This credential is no more.");
+    }
     return credential;
   }
 

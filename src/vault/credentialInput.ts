@@ -22,8 +22,9 @@ export function checkCredential(input: CredentialInput): CredentialInput {
       "The name of a credential has up to 64 small letters, digits, '.', '_' and '-', and begins with a letter or digit.",
     );
   }
-  if (input.places.length === 0)
+  if (input.places.length === 0) {
     throw bad("Say where the credential may be used: an address such as https://api.example.com.");
+  }
   const places = input.places.map(checkPlace);
   const value = WITHOUT_VALUE.has(input.kind) ? {} : { value: checkValue(input.value ?? "") };
   return { ...input, places, ...value, ...headerOf(input), ...usernameOf(input), ...accountOf(input) };
@@ -33,8 +34,9 @@ export function checkCredential(input: CredentialInput): CredentialInput {
 export function checkValue(text: string): string {
   const value = text.trim().replace(/^(["'])(.*)\1$/s, "$2");
   if (value === "") throw bad("The value is empty.");
-  if (value.length > limits.credentialCharsMax)
+  if (value.length > limits.credentialCharsMax) {
     throw bad(`The value is longer than ${limits.credentialCharsMax} characters.`);
+  }
   // What a header cannot carry would be an error at each use.
   if (!/^[\x20-\x7e]+$/.test(value)) throw bad("The value has line breaks or characters that no header carries.");
   return value;
@@ -81,8 +83,9 @@ function headerOf({ kind, header_name }: CredentialInput): Partial<CredentialInp
 function usernameOf({ kind, username = "" }: CredentialInput): Partial<CredentialInput> {
   if (kind !== "basic" && kind !== "git") return {};
   // The first colon ends the user name (RFC 7617).
-  if (!/^[\x21-\x39\x3b-\x7e]*$/.test(username))
+  if (!/^[\x21-\x39\x3b-\x7e]*$/.test(username)) {
     throw bad("The user name has a colon, spaces or characters that cannot be sent.");
+  }
   if (kind === "basic" && username === "") throw bad("Basic authentication needs a user name.");
   return { username };
 }

@@ -53,8 +53,9 @@ export function createUseAuthority(ports: UseAuthorityPorts): UseAuthority {
 
   return {
     async decide(use, signal) {
-      if (!(await ports.isLive(use.session_id)))
+      if (!(await ports.isLive(use.session_id))) {
         return refused("session_ended", "This session has ended, and its access with it.");
+      }
       const credential = await credentials.find(use);
       if (credential === undefined) return refused("no_credential", missing(use));
       const outside = outsideOf(credential, use);

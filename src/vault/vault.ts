@@ -169,8 +169,9 @@ export class Vault implements VaultService, Disposable {
       (proxy) => proxy.close(),
       () => {},
     );
-    for (const each of [...this.#listening, this.#credentials, this.#grants, this.#entrances, this.#changed])
+    for (const each of [...this.#listening, this.#credentials, this.#grants, this.#entrances, this.#changed]) {
       each.dispose();
+    }
   }
 
   /** Once for each grant and hand: the log says who used what, not how often. */

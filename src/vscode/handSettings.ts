@@ -2,6 +2,7 @@
 import type { HandSpec, Resource } from "../core/config.ts";
 import { isObject } from "../core/json.ts";
 import type { Json, JsonObject } from "../core/json.ts";
+import { CREDENTIAL_IN_SOURCE, holdsCredential } from "../core/resource.ts";
 
 /** From the setting's value downwards: indices and members. */
 export type JsonPlace = readonly (string | number)[];
@@ -155,6 +156,10 @@ function parseResources(value: unknown, wrong: Report): readonly Resource[] {
   return value.flatMap((resource: unknown, index): readonly Resource[] => {
     const isWhole =
       isObject(resource) && typeof resource["source_ref"] === "string" && typeof resource["mount_path"] === "string";
+    if (isWhole && holdsCredential(String(resource["source_ref"]))) {
+      wrong(["resources", index, "source_ref"], `The resource cannot be used: ${CREDENTIAL_IN_SOURCE}`);
+      return [];
+    }
     if (isWhole) return [resource as unknown as Resource];
     wrong(["resources", index], "A resource needs a source_ref and a mount_path.");
     return [];

@@ -69,7 +69,7 @@ export class VaultKit {
   #store(session_id: SessionId, event: NewEvent): EventId {
     const seq = this.recorded.length + 1;
     const id = `sevt_${Math.random().toString(36).slice(2)}` as EventId;
-    this.recorded.push({ ...event, id, seq, processed_at: "", session_id } as (typeof this.recorded)[number]);
+    this.recorded.push({ ...event, id, seq, processed_at: "", session_id });
     for (const wake of this.#waiting.splice(0)) wake();
     return id;
   }

@@ -71,6 +71,26 @@ describe("the hands of the settings", () => {
     assert.deepEqual(places(parse([box], "box")), ["defaultHands"]);
   });
 
+  it("hold no password of a resource: that would be stored and shown", () => {
+    for (const source_ref of [
+      "https://ada:pw-3f9c1e77@git.example/app.git",
+      "git+https://tok-3f9c1e77@git.example/app",
+      "http://a:pw-3f9c1e77@example/x.tar",
+    ]) {
+      const settings = parse([{ ...box, resources: [{ source_ref, mount_path: "app" }] }]);
+      assert.deepEqual(places(settings), ["hands/0/resources/0/source_ref"]);
+      assert.ok(!JSON.stringify(settings.problems).includes("3f9c1e77"));
+      assert.deepEqual(settings.hands, []);
+    }
+    for (const source_ref of [
+      "git@git.example:app.git",
+      "ssh://git@git.example/app.git",
+      "https://git.example/@ada/app.git",
+    ]) {
+      assert.deepEqual(places(parse([{ ...box, resources: [{ source_ref, mount_path: "app" }] }])), []);
+    }
+  });
+
   it("have unique names: the first one holds", () => {
     const settings = parse([box, { ...far, name: "box" }]);
     assert.deepEqual(settings.hands, [box]);
