@@ -122,6 +122,32 @@ export const limits = {
   credentialUsedMs: 10_000,
   /** Characters of a credential's value. */
   credentialCharsMax: 16 * KiB,
+  /** The head of a request that a hand sends to the credential proxy: bytes, headers. */
+  proxyHeadBytesMax: 32 * KiB,
+  proxyHeadersMax: 100,
+  /** How long it may take to come in on a new connection, and how long a connection may be idle after that, in milliseconds. */
+  proxyHeadMs: 15_000,
+  proxyIdleMs: 60_000,
+  /** Connections that one hand has open to the proxy, requests on one of them, and requests of one hand under way at once. */
+  proxyConnectionsMax: 256,
+  proxyConnectionRequestsMax: 1_000,
+  proxyRequestsMax: 64,
+  /** A request's body in which nothing moves for this long is given up, in milliseconds. */
+  proxyStallMs: 60_000,
+  /** How long a server may take to be reached, and then to begin its answer, in milliseconds. */
+  proxyConnectMs: 20_000,
+  proxyAnswerMs: 300_000,
+  /** An unused connection to a server is kept for this long, in milliseconds; so many of them for each server. */
+  proxyKeptMs: 4_000,
+  proxyKeptMax: 8,
+  /** The head of a server's answer, in bytes. */
+  proxyAnswerHeadBytesMax: 64 * KiB,
+  /** A request's body in which a placeholder is replaced, and one that is kept to be sent again with a renewed token. */
+  proxyReplaceBytesMax: 1 * MiB,
+  proxyRepeatBytesMax: 256 * KiB,
+  /** A tunnel of a limited network: bytes in both directions together, and how long nothing may move, in milliseconds. */
+  proxyTunnelBytesMax: 8 * 1024 * MiB,
+  proxyTunnelIdleMs: 300_000,
   /** Characters of a session's title. */
   titleCharsMax: 120,
 } as const;

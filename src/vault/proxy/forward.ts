@@ -1,8 +1,15 @@
 /** Sends one request of a hand on to its server with what the vault adds, and the answer back with the value taken out. */
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { Readable, Transform } from "node:stream";
+import { limits } from "../../core/limits.ts";
 import type { AllowedUse } from "../../core/vault.ts";
+import { giveBack } from "./giveBack.ts";
+import { acceptedEncoding, hasBody, lengthOf, requestHeaders } from "./proxyHeaders.ts";
+import { answerText, BodyError, readBody } from "./proxyRoute.ts";
 import type { ProxyCall } from "./proxyRoute.ts";
+import { createUpstream, UpstreamError } from "./upstream.ts";
+import type { Upstream } from "./upstream.ts";
+import { planMask } from "./valueMask.ts";
 
 export interface Forwarding {
   readonly call: ProxyCall;
@@ -41,4 +48,111 @@ export interface ForwarderOptions {
   /** Authorities beside those of Node and of VS Code, as PEM. */
   readonly ca?: string;
   readonly report: (what: string, thrown?: unknown) => void;
+}
+
+interface Attempt {
+  readonly forwarding: Forwarding;
+  readonly allowed: AllowedUse | null;
+  readonly body: Buffer | Readable | null;
+  readonly upstream: Upstream;
+  readonly findForms: ForwarderOptions["findForms"];
+}
+
+export function createForwarder({ findForms, ca, report }: ForwarderOptions): Forwarder {
+  const upstream = createUpstream(ca);
+  return {
+    async forward(forwarding) {
+      try {
+        const body = await bodyOf(forwarding);
+        await attempt({ forwarding, allowed: forwarding.allowed, body, upstream, findForms });
+      } catch (thrown) {
+        fail(forwarding, thrown, report);
+      }
+    },
+    close: () => upstream.close(),
+  };
+}
+
+/** What is sent. A small body of a use that can be renewed is read whole, to be sent a second time. */
+async function bodyOf({ call, body, allowed }: Forwarding): Promise<Buffer | Readable | null> {
+  if (Buffer.isBuffer(body)) return body;
+  if (body === undefined && !hasBody(call.request)) return null;
+  call.takeBody();
+  const source = body ?? call.request;
+  const length = lengthOf(call.request);
+  const isRepeated = allowed?.renew !== undefined && length !== undefined && length <= limits.proxyRepeatBytesMax;
+  return isRepeated ? await readBody(source, limits.proxyRepeatBytesMax, call.signal) : source;
+}
+
+async function attempt(given: Attempt): Promise<void> {
+  const { forwarding, allowed, body, upstream } = given;
+  const { call, target } = forwarding;
+  if (allowed !== null) assertSafe(target);
+  const signal = allowed === null ? call.signal : AbortSignal.any([call.signal, allowed.signal]);
+  signal.throwIfAborted();
+  const incoming = await upstream.send({
+    target,
+    method: forwarding.method ?? call.request.method ?? "GET",
+    headers: headersOf(given),
+    body,
+    signal,
+  });
+  if (incoming.statusCode === 401 && allowed?.renew !== undefined && (body === null || Buffer.isBuffer(body))) {
+    const next = await allowed.renew();
+    if (next !== null) {
+      incoming.destroy();
+      if (!next.allowed) return answerText(call.response, 403, next.message);
+      // Once: what was renewed just now is not renewed again.
+      const { renew: _, ...renewed } = next;
+      return await attempt({ ...given, allowed: renewed });
+    }
+  }
+  const plan = allowed === null ? null : planMask(formsOf(allowed, given.findForms));
+  await giveBack({ incoming, forwarding, plan, signal });
+}
+
+/** A value goes out over TLS, or not at all; within this computer it may go without. */
+function assertSafe(target: URL): void {
+  const isLoopback = /^(?:127(?:\.\d+){3}|\[::1\]|localhost)$/.test(target.hostname);
+  if (target.protocol === "https:" || (target.protocol === "http:" && isLoopback)) return;
+  throw new UpstreamError(502, `${target.origin} is not reached over https, so that no credential goes there.`);
+}
+
+function headersOf({ forwarding, allowed, body }: Attempt): OutgoingHttpHeaders {
+  const { call, headers = {} } = forwarding;
+  const added = { ...headers, ...allowed?.headers };
+  const sent = requestHeaders(call.request, Object.keys(added));
+  Object.assign(sent, added);
+  const isSearched = allowed !== null || forwarding.change !== undefined;
+  const accepted = call.request.headers["accept-encoding"];
+  if (isSearched) sent["accept-encoding"] = acceptedEncoding(call.request);
+  else if (accepted !== undefined) sent["accept-encoding"] = accepted;
+  const length = Buffer.isBuffer(body) ? body.length : body === null ? undefined : lengthOf(call.request);
+  if (length !== undefined) sent["content-length"] = length;
+  else if (body !== null) sent["transfer-encoding"] = "chunked";
+  return sent;
+}
+
+/** All that an answer must not show: the value, and what was made of it for a header (basic authentication). */
+function formsOf({ value, headers }: AllowedUse, findForms: ForwarderOptions["findForms"]): Set<string> {
+  const forms = new Set(findForms(value));
+  const own = Array.from(forms);
+  for (const [name, text] of Object.entries(headers)) {
+    if (name !== "authorization" && name !== "cookie" && !own.some((form) => text.includes(form))) continue;
+    // What follows the scheme (`Basic`, `Bearer`).
+    for (const form of findForms(text.slice(text.indexOf(" ") + 1))) forms.add(form);
+  }
+  return forms;
+}
+
+function fail({ call, target, allowed }: Forwarding, thrown: unknown, report: ForwarderOptions["report"]): void {
+  const { response, signal } = call;
+  if (signal.aborted) return void response.destroy();
+  if (allowed?.signal.aborted === true) {
+    return answerText(response, 403, `The grant for ${target.origin} was revoked, or the session has ended.`);
+  }
+  const isTold = thrown instanceof UpstreamError || thrown instanceof BodyError;
+  if (isTold) return answerText(response, thrown.status, thrown.message);
+  if (!response.headersSent) report(`A request to ${target.origin} could not be forwarded`, thrown);
+  answerText(response, 502, `${target.origin} did not answer as it should.`);
 }

@@ -1,8 +1,9 @@
 /** The one spelling of a path that a grant is checked against and that goes out: whatever could be read in two ways is refused. */
 
-/** What may stand in a path beside percent signs (RFC 3986), and the few more that browsers and clients leave as they are. */
+/** What may stand in a path as it is (RFC 3986), and what lax clients leave unescaped: it is escaped here. */
 const PLAIN = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/%[\]|^{}"<>`]*$/;
 const UNRESERVED = /^[A-Za-z0-9\-._~]$/;
+const LAX = /[[\]|^{}"<>`]/g;
 
 export interface ProxyPath {
   readonly path: string;
@@ -12,7 +13,7 @@ export interface ProxyPath {
 
 /**
  * Splits a request's target (`/a/b?c`) and brings its path to normal form: escapes of plain characters are undone, the
- * others have capitals. undefined for what servers could read differently: `.` and `..`, `//`, backslashes, an escaped
+ * others have capitals; `new URL` leaves it as it is. undefined for what servers could read differently: `.` and `..`, `//`, backslashes, an escaped
  * slash or dot segment, escapes of escapes, control characters, wrong UTF-8.
  */
 export function parseProxyPath(target: string): ProxyPath | undefined {
@@ -21,10 +22,11 @@ export function parseProxyPath(target: string): ProxyPath | undefined {
   const search = mark === -1 ? "" : target.slice(mark);
   if (!raw.startsWith("/") || !PLAIN.test(raw) || !/^[\x21-\x22\x24-\x7e]*$/.test(search)) return undefined;
   if (/%(?![0-9a-f]{2})/i.test(raw)) return undefined;
-  const path = raw.replaceAll(/%[0-9a-f]{2}/gi, (escape) => {
+  const unescaped = raw.replaceAll(/%[0-9a-f]{2}/gi, (escape) => {
     const char = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
     return UNRESERVED.test(char) ? char : escape.toUpperCase();
   });
+  const path = unescaped.replaceAll(LAX, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
   return isPlain(path) ? { path, search } : undefined;
 }
 
