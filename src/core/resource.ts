@@ -3,6 +3,7 @@ import type { Resource } from "./config.ts";
 import { ManyHandsError } from "./errors.ts";
 import type { SessionErrorType } from "./events.ts";
 import type { Hand } from "./hand.ts";
+import type { GitAccess } from "./vault.ts";
 
 /** A resource that could not be mounted, with the hosted API's name of the failure. */
 export class ResourceFailed extends ManyHandsError {
@@ -30,6 +31,8 @@ export interface MountContext {
   readonly signal: AbortSignal;
   /** Progress in words, for the person. */
   readonly onProgress: (message: string) => void;
+  /** The way to a git remote that has a credential; null: none is stored for it, and git goes its own way. */
+  readonly gitAccess?: (url: string) => Promise<GitAccess | null>;
 }
 
 /**

@@ -183,6 +183,13 @@ export interface EntranceAddress {
   readonly socket_path?: string;
 }
 
+/** A way to the proxy for one run of git on this computer, for a hand's resource. */
+export interface GitAccess {
+  /** What git is to find in its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  close(): void;
+}
+
 /** The credential proxy's side of one hand. */
 export interface HandEntrance {
   /** The port that the hand was given last, to be used again so that its addresses stay the same; null: any. */

@@ -7,7 +7,7 @@ import { messageOf } from "../core/json.ts";
 import { ResourceFailed } from "../core/resource.ts";
 import type { MountResource } from "../core/resource.ts";
 import type { SessionState } from "../core/sessionState.ts";
-import type { Egress, HandEntrance } from "../core/vault.ts";
+import type { Egress, GitAccess, HandEntrance } from "../core/vault.ts";
 import { providerOf } from "./providers.ts";
 import type { HandBoard } from "./handBoard.ts";
 
@@ -21,6 +21,7 @@ export interface HandPoolPorts {
   readonly loadMount: () => Promise<MountResource>;
   /** The way to the vault for the hand of that name. */
   readonly entrance?: (hand: string, egress: Egress | null) => Promise<HandEntrance>;
+  readonly gitAccess?: (hand: string, url: string) => Promise<GitAccess | null>;
   /** Told of what becomes of each hand. */
   readonly board: HandBoard;
 }
@@ -199,7 +200,9 @@ export class HandPool {
       board.mounting(name, `${resource.source_ref} → ${resource.mount_path}`);
       try {
         const onProgress = (message: string): void => board.mounting(name, message);
-        const bytes = await mount(resource, hand, { signal: this.#closing.signal, onProgress });
+        const { gitAccess } = this.#ports;
+        const access = gitAccess === undefined ? {} : { gitAccess: (url: string) => gitAccess(name, url) };
+        const bytes = await mount(resource, hand, { signal: this.#closing.signal, onProgress, ...access });
         const { source_ref, mount_path } = resource;
         const { instance } = hand;
         await this.#ports.emit([{ type: "resource.mounted", hand: name, instance, source_ref, mount_path, bytes }]);

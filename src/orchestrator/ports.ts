@@ -8,7 +8,7 @@ import type { ModelPort } from "../core/model.ts";
 import type { SessionStore } from "../core/sessionLog.ts";
 import type { StoredEvent } from "../core/events.ts";
 import type { ToolSpec } from "../core/tools.ts";
-import type { Egress, GrantDecision, HandEntrance } from "../core/vault.ts";
+import type { Egress, GitAccess, GrantDecision, HandEntrance } from "../core/vault.ts";
 
 export interface OrchestratorPorts {
   readonly store: SessionStore;
@@ -44,6 +44,7 @@ export interface OrchestratorPorts {
 /** What the vault does for a session. */
 export interface SessionVault {
   readonly entrance: (sessionId: SessionId, hand: string, egress: Egress | null) => Promise<HandEntrance>;
+  readonly gitAccess: (sessionId: SessionId, hand: string, url: string) => Promise<GitAccess | null>;
   /** The person's answer, which is in the log, to a request of the log. */
   readonly answer: (
     sessionId: SessionId,

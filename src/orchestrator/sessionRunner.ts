@@ -55,7 +55,7 @@ export class SessionRunner {
       state: () => log.state(),
       emit: (events) => this.append(events),
       loadMount: ports.loadMount,
-      ...entranceOf(log.id, ports.vault),
+      ...waysToVault(log.id, ports.vault),
       report: ports.report,
       board: this.board,
     });
@@ -261,8 +261,12 @@ export class SessionRunner {
   }
 }
 
-function entranceOf(id: SessionId, vault: OrchestratorPorts["vault"]): Pick<HandPoolPorts, "entrance"> {
-  return vault === undefined ? {} : { entrance: (hand, egress) => vault.entrance(id, hand, egress) };
+function waysToVault(id: SessionId, vault: OrchestratorPorts["vault"]): Pick<HandPoolPorts, "entrance" | "gitAccess"> {
+  if (vault === undefined) return {};
+  return {
+    entrance: (hand, egress) => vault.entrance(id, hand, egress),
+    gitAccess: (hand, url) => vault.gitAccess(id, hand, url),
+  };
 }
 
 /** The session was given other hands, or another model: the harness begins anew with them. */

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { SessionErrorType } from "../core/events.ts";
 import { limits } from "../core/limits.ts";
 import { ResourceFailed } from "../core/resource.ts";
+import type { MountContext } from "../core/resource.ts";
 
 export interface CloneOptions {
   readonly url: string;
@@ -12,6 +13,7 @@ export interface CloneOptions {
   readonly directory: string;
   readonly signal: AbortSignal;
   readonly onProgress: (message: string) => void;
+  readonly gitAccess?: MountContext["gitAccess"];
 }
 
 /** What git says, and the hosted API's name for it: the first that fits. */
@@ -19,7 +21,7 @@ const FAILURES: readonly (readonly [RegExp, SessionErrorType, string])[] = [
   [
     /Authentication failed|could not read Username|terminal prompts disabled|Permission denied \(/i,
     "repository_authentication_error",
-    "It asks for credentials. Credentials for git are not available to hands yet: use a remote that this computer's own git reaches without asking.",
+    'It asks for credentials: add one for this host ("Many Hands: Add Credential"), or use a remote that this computer reaches without.',
   ],
   [/\b403\b|access denied|not authorized/i, "repository_forbidden_error", "Access to it is forbidden."],
   [
@@ -37,12 +39,21 @@ const SAID_CHARS = 600;
 
 /** Rejects with ResourceFailed. */
 export async function cloneRepository(options: CloneOptions): Promise<void> {
+  const access = (await options.gitAccess?.(options.url)) ?? null;
+  try {
+    await clone(options, access?.environment ?? {});
+  } finally {
+    access?.close();
+  }
+}
+
+async function clone(options: CloneOptions, environment: Readonly<Record<string, string>>): Promise<void> {
   const { url, ref, directory, signal } = options;
   const branch = ref === null ? [] : ["--branch", ref];
   const args = ["clone", "--progress", "--no-hardlinks", ...branch, "--", url, directory];
   const child = spawn("git", args, {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "", SSH_ASKPASS: "", LC_ALL: "C" },
+    env: { ...process.env, GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "", SSH_ASKPASS: "", LC_ALL: "C", ...environment },
     signal: AbortSignal.any([signal, AbortSignal.timeout(limits.resourceMs)]),
     windowsHide: true,
   });

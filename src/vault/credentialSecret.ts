@@ -10,7 +10,11 @@ export interface TokenPorts {
   /** The token that OAuth gave for this credential, renewed where its time is over. */
   readonly oauthToken: (credentialId: string) => Promise<string>;
   /** The header of git's basic authentication: hosts differ in the user name that goes with a token. */
-  readonly gitHeaders: (host: string, username: string | undefined, token: string) => Readonly<Record<string, string>>;
+  readonly gitHeaders: (
+    host: string,
+    username: string | undefined,
+    token: string,
+  ) => Promise<Readonly<Record<string, string>>>;
 }
 
 /** Rejects with a message for people where there is no token. */
@@ -20,7 +24,7 @@ export async function credentialSecret(
   ports: TokenPorts,
 ): Promise<CredentialSecret> {
   const value = await valueOf(credential, ports);
-  return { value, headers: headersOf(credential, value, use, ports) };
+  return { value, headers: await headersOf(credential, value, use, ports) };
 }
 
 async function valueOf(
@@ -34,12 +38,12 @@ async function valueOf(
   throw new ManyHandsError("credential_invalid", "vault", `nobody is signed in to ${provider} in VS Code.`);
 }
 
-function headersOf(
+async function headersOf(
   { kind, username, header_name = "" }: Credential,
   value: string,
   use: Pick<VaultUse, "kind" | "origin">,
   ports: TokenPorts,
-): Readonly<Record<string, string>> {
+): Promise<Readonly<Record<string, string>>> {
   if (use.kind === "git" && kind !== "basic") return ports.gitHeaders(new URL(use.origin).host, username, value);
   if (kind === "basic") {
     return { authorization: `Basic ${Buffer.from(`${username ?? ""}:${value}`).toString("base64")}` };

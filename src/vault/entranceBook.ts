@@ -12,7 +12,8 @@ export interface EntranceRecord {
   readonly port: number | null;
 }
 
-const TOKEN_BYTES = 32;
+/** Of an entrance's token. */
+export const TOKEN_BYTES = 32;
 
 export class EntranceBook implements Disposable {
   readonly #records: SecretRecords<EntranceRecord>;

@@ -1,4 +1,8 @@
 /** The vault: credentials, grants and entrances put together; the proxy itself is loaded when the first hand asks for it. */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import type { NewEvent, StoredEvent } from "../core/events.ts";
 import { ManyHandsError } from "../core/errors.ts";
@@ -7,8 +11,10 @@ import { messageOf } from "../core/json.ts";
 import { Emitter } from "../core/listen.ts";
 import type { Disposable } from "../core/listen.ts";
 import type {
+  CredentialInfo,
   Egress,
   EntranceAddress,
+  GitAccess,
   GrantDecision,
   HandEntrance,
   SecretStore,
@@ -20,7 +26,7 @@ import { CredentialBook } from "./credentialBook.ts";
 import type { Credential } from "./credentialBook.ts";
 import { credentialSecret } from "./credentialSecret.ts";
 import type { TokenPorts } from "./credentialSecret.ts";
-import { EntranceBook } from "./entranceBook.ts";
+import { EntranceBook, TOKEN_BYTES } from "./entranceBook.ts";
 import { GrantAsking } from "./grantAsking.ts";
 import { GrantBook } from "./grantBook.ts";
 import type { CredentialProxy, ProxyEntrance } from "./proxy/credentialProxy.ts";
@@ -38,7 +44,11 @@ export interface VaultPorts extends TokenPorts {
   /** Neither deleted nor archived nor ended. */
   readonly isLive: (sessionId: SessionId) => Promise<boolean>;
   readonly renew: (credential: Credential) => Promise<boolean>;
-  readonly loadProxy: (authority: UseAuthority) => Promise<CredentialProxy>;
+  /** `credentials`: those that are known at the moment. */
+  readonly loadProxy: (
+    authority: UseAuthority,
+    credentials: () => readonly CredentialInfo[],
+  ) => Promise<CredentialProxy>;
   /** What the calls of a hand find in their environment. */
   readonly environment: (entrance: {
     readonly address: EntranceAddress;
@@ -63,6 +73,8 @@ export class Vault implements VaultService, Disposable {
   readonly #used = new Set<string>();
   readonly #listening: readonly Disposable[];
   #proxy: Promise<CredentialProxy> | null = null;
+  /** As it was listed last, for those who cannot wait. */
+  #known: readonly CredentialInfo[] = [];
 
   readonly authority: UseAuthority;
   readonly onDidChange: VaultService["onDidChange"] = this.#changed.listen;
@@ -89,7 +101,10 @@ export class Vault implements VaultService, Disposable {
       onUse: (use, credential, grantId) => this.#noteUse(use, credential, grantId),
     });
     this.#listening = [
-      this.#credentials.onDidChange(() => this.#changed.fire(null)),
+      this.#credentials.onDidChange(() => {
+        void this.#look();
+        this.#changed.fire(null);
+      }),
       this.#credentials.onDidRemove((id) => void this.#grants.removeCredential(id).catch(() => {})),
       this.#grants.onDidChange(() => this.#changed.fire(null)),
     ];
@@ -98,6 +113,16 @@ export class Vault implements VaultService, Disposable {
   /** Makes stored values known to the redactor. Never rejects: a locked keyring is said where it is needed. */
   async start(): Promise<void> {
     await this.#credentials.start().catch((thrown: unknown) => this.#ports.report(messageOf(thrown)));
+  }
+
+  async #loadedProxy(): Promise<CredentialProxy> {
+    await this.#look();
+    return (this.#proxy ??= this.#ports.loadProxy(this.authority, () => this.#known));
+  }
+
+  async #look(): Promise<void> {
+    // Without the store there is nothing to use either.
+    this.#known = await this.#credentials.list().catch(() => []);
   }
 
   listCredentials: VaultService["listCredentials"] = () => this.#credentials.list();
@@ -136,7 +161,7 @@ export class Vault implements VaultService, Disposable {
     }
     const { token, port } = await this.#entrances.of(sessionId, hand);
     this.#ports.redactor.add(token);
-    const proxy = await (this.#proxy ??= this.#ports.loadProxy(this.authority));
+    const proxy = await this.#loadedProxy();
     const key = `${sessionId}/${hand}`;
     this.#open.get(key)?.close();
     const opened = proxy.openEntrance({ session_id: sessionId, hand, token, egress });
@@ -148,6 +173,33 @@ export class Vault implements VaultService, Disposable {
         await this.#entrances.rememberPort(sessionId, hand, Number(new URL(address.url).port));
         const gitHosts = await this.#credentials.gitHosts();
         return this.#ports.environment({ address, token, egress, gitHosts });
+      },
+    };
+  }
+
+  /** For one run of git on this computer; null where no credential is stored for that address. */
+  async gitAccess(sessionId: SessionId, hand: string, url: string): Promise<GitAccess | null> {
+    const gitHosts = await this.#credentials.gitHosts();
+    const address = URL.canParse(url.replace(/^git\+/, "")) ? new URL(url.replace(/^git\+/, "")) : null;
+    if (address === null || !gitHosts.includes(address.host)) return null;
+    const token = randomBytes(TOKEN_BYTES).toString("base64url");
+    this.#ports.redactor.add(token);
+    const entrance = (await this.#loadedProxy()).openEntrance({ session_id: sessionId, hand, token, egress: null });
+    const server = createServer((connection) => entrance.accept(connection));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const environment = await this.#ports.environment({
+      address: { url: `http://127.0.0.1:${port}` },
+      token,
+      egress: null,
+      gitHosts,
+    });
+    return {
+      environment,
+      close: () => {
+        entrance.close();
+        server.close();
       },
     };
   }

@@ -37,7 +37,7 @@ export class VaultKit {
       renew: async () => false,
       accountToken: async () => undefined,
       oauthToken: () => Promise.reject(new Error("nobody has signed in.")),
-      gitHeaders: (_host, username, token) => ({
+      gitHeaders: async (_host, username, token) => ({
         authorization: `Basic ${Buffer.from(`${username ?? "x"}:${token}`).toString("base64")}`,
       }),
       loadProxy: () => Promise.reject(new Error("this test has no proxy")),

@@ -1,0 +1,83 @@
+/** The vault's part of the composition: a start does not wait for it, and loads nothing of it but this. */
+import type { NewEvent } from "./core/events.ts";
+import type { EventId } from "./core/ids.ts";
+import { Emitter } from "./core/listen.ts";
+import type { Disposable } from "./core/listen.ts";
+import type { SecretStore, VaultService } from "./core/vault.ts";
+import type { SessionVault } from "./orchestrator/ports.ts";
+import { systemClock } from "./orchestrator/systemClock.ts";
+import type { Redactor } from "./vault/redactor.ts";
+import type { Vault } from "./vault/vault.ts";
+
+export interface VaultParts extends Disposable {
+  /** For the views. */
+  readonly service: VaultService;
+  readonly session: SessionVault;
+  /** Loads it; once it resolves, the stored values are known to the redactor. */
+  readonly load: () => Promise<Vault>;
+}
+
+export interface ComposeVaultPorts {
+  readonly secrets: SecretStore;
+  readonly redactor: Redactor;
+  /** The folder of the sessions here. */
+  readonly workspace: string;
+  readonly record: (id: string, events: readonly NewEvent[]) => Promise<readonly EventId[]>;
+  readonly isLive: (id: string) => Promise<boolean>;
+  readonly report: (what: string, thrown?: unknown) => void;
+}
+
+export function composeVault(ports: ComposeVaultPorts): VaultParts {
+  const changed = new Emitter<null>();
+  let loading: Promise<Vault> | null = null;
+  const load = (): Promise<Vault> => (loading ??= open(ports, changed));
+  return {
+    service: serviceOf(load, changed),
+    session: {
+      entrance: async (...args) => (await load()).entrance(...args),
+      gitAccess: async (...args) => (await load()).gitAccess(...args),
+      answer: async (...args) => (await load()).answer(...args),
+      endSession: async (...args) => (await load()).endSession(...args),
+    },
+    load,
+    dispose: () => {
+      changed.dispose();
+      void loading?.then(
+        (vault) => vault.dispose(),
+        () => {},
+      );
+    },
+  };
+}
+
+async function open(ports: ComposeVaultPorts, changed: Emitter<null>): Promise<Vault> {
+  const [{ openVault }, { readApiSettings }, { accountToken }] = await Promise.all([
+    import("./vault/openVault.ts"),
+    import("./vscode/vaultConfiguration.ts"),
+    import("./vscode/accounts.ts"),
+  ]);
+  const vault = openVault({
+    ...ports,
+    clock: systemClock,
+    accountToken,
+    apis: () => readApiSettings(ports.report),
+    mcpServers: () => [],
+  });
+  vault.onDidChange(() => changed.fire(null));
+  await vault.start();
+  return vault;
+}
+
+function serviceOf(load: () => Promise<Vault>, changed: Emitter<null>): VaultService {
+  return {
+    listCredentials: async () => (await load()).listCredentials(),
+    addCredential: async (...args) => (await load()).addCredential(...args),
+    replaceValue: async (...args) => (await load()).replaceValue(...args),
+    removeCredential: async (...args) => (await load()).removeCredential(...args),
+    testCredential: async (...args) => (await load()).testCredential(...args),
+    listGrants: async () => (await load()).listGrants(),
+    giveGrant: async (...args) => (await load()).giveGrant(...args),
+    revokeGrant: async (...args) => (await load()).revokeGrant(...args),
+    onDidChange: changed.listen,
+  };
+}
