@@ -148,6 +148,14 @@ export const limits = {
   /** A tunnel of a limited network: bytes in both directions together, and how long nothing may move, in milliseconds. */
   proxyTunnelBytesMax: 8 * 1024 * MiB,
   proxyTunnelIdleMs: 300_000,
+  /** The commands of one push, without its pack. */
+  gitCommandsBytesMax: 1 * MiB,
+  /** One LFS request or its answer, objects excepted. */
+  lfsJsonBytesMax: 4 * MiB,
+  /** Addresses of LFS objects that are kept for one hand, for all hands, and how long, in milliseconds. */
+  lfsActionsMax: 10_000,
+  lfsActionsMaxAll: 50_000,
+  lfsActionMs: 3_600_000,
   /** Characters of a session's title. */
   titleCharsMax: 120,
 } as const;
