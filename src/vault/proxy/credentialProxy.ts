@@ -12,7 +12,7 @@ import type { Dial, Resolve } from "./egressRoute.ts";
 import { Entrance } from "./entrance.ts";
 import type { Deadlines } from "./entrance.ts";
 import { createForwarder } from "./forward.ts";
-import type { Forwarder } from "./forward.ts";
+import type { FindForms, Forwarder } from "./forward.ts";
 import { createMcpRoute } from "./mcpRoute.ts";
 import type { McpDefinition } from "./mcpRoute.ts";
 import type { ProxyRoute } from "./proxyRoute.ts";
@@ -50,8 +50,7 @@ export type RouteFactory = (parts: RouteParts) => ProxyRoute;
 
 export interface CredentialProxyOptions {
   readonly authority: UseAuthority;
-  /** All forms in which a value could be in an answer: raw, encoded, escaped. */
-  readonly findForms: (value: string) => readonly string[];
+  readonly findForms: FindForms;
   /** Asked at each request: settings change. */
   readonly apis: () => readonly ApiDefinition[];
   readonly mcpServers: () => readonly McpDefinition[];

@@ -11,6 +11,9 @@ import { createUpstream, UpstreamError } from "./upstream.ts";
 import type { Upstream } from "./upstream.ts";
 import { planMask } from "./valueMask.ts";
 
+/** Every form in which a value could be in an answer: raw, encoded, escaped. None for one that would be found by chance. */
+export type FindForms = (value: string) => readonly Uint8Array[];
+
 export interface Forwarding {
   readonly call: ProxyCall;
   /** Where it goes, path and query included, exactly as decided. Redirects are never followed. */
@@ -43,8 +46,7 @@ export interface Forwarder {
 }
 
 export interface ForwarderOptions {
-  /** All forms in which `value` could be in an answer. */
-  readonly findForms: (value: string) => readonly string[];
+  readonly findForms: FindForms;
   /** Authorities beside those of Node and of VS Code, as PEM. */
   readonly ca?: string;
   readonly report: (what: string, thrown?: unknown) => void;
@@ -55,7 +57,7 @@ interface Attempt {
   readonly allowed: AllowedUse | null;
   readonly body: Buffer | Readable | null;
   readonly upstream: Upstream;
-  readonly findForms: ForwarderOptions["findForms"];
+  readonly findForms: FindForms;
 }
 
 export function createForwarder({ findForms, ca, report }: ForwarderOptions): Forwarder {
@@ -133,16 +135,18 @@ function headersOf({ forwarding, allowed, body }: Attempt): OutgoingHttpHeaders 
   return sent;
 }
 
-/** All that an answer must not show: the value, and what was made of it for a header (basic authentication). */
-function formsOf({ value, headers }: AllowedUse, findForms: ForwarderOptions["findForms"]): Set<string> {
-  const forms = new Set(findForms(value));
-  const own = Array.from(forms);
-  for (const [name, text] of Object.entries(headers)) {
-    if (name !== "authorization" && name !== "cookie" && !own.some((form) => text.includes(form))) continue;
+/** All that an answer must not show: the value, and what was made of it for a header (basic authentication) or a form. */
+function formsOf({ value, headers }: AllowedUse, findForms: FindForms): readonly Uint8Array[] {
+  const forms = findForms(value).map((form) => Buffer.from(form));
+  const made = Object.entries(headers).flatMap(([name, text]) => {
+    const bytes = Buffer.from(text);
+    const isMade = name === "authorization" || name === "cookie" || forms.some((form) => bytes.includes(form));
     // What follows the scheme (`Basic`, `Bearer`).
-    for (const form of findForms(text.slice(text.indexOf(" ") + 1))) forms.add(form);
-  }
-  return forms;
+    return isMade ? findForms(text.slice(text.indexOf(" ") + 1)) : [];
+  });
+  // Forms escape more than URLs do.
+  const escaped = new URLSearchParams([["", value]]).toString().slice(1);
+  return [...forms, ...made, ...(forms.length === 0 ? [] : findForms(escaped))];
 }
 
 function fail({ call, target, allowed }: Forwarding, thrown: unknown, report: ForwarderOptions["report"]): void {

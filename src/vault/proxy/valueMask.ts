@@ -3,7 +3,7 @@ import { Transform } from "node:stream";
 
 const ASTERISK = 0x2a;
 /** What is shorter is found everywhere by chance. */
-const formBytesMin = 4;
+const FORM_BYTES_MIN = 4;
 
 /** What is looked for, made ready once: shared by all streams of one value. */
 export interface MaskPlan {
@@ -16,9 +16,9 @@ export interface MaskPlan {
 }
 
 /** null: nothing to look for. `forms` in any order, twice or not. */
-export function planMask(forms: Iterable<string>): MaskPlan | null {
-  const texts = Array.from(new Set(forms)).filter((form) => form.length >= formBytesMin);
-  const buffers = texts.map((form) => Buffer.from(form));
+export function planMask(forms: readonly Uint8Array[]): MaskPlan | null {
+  const long = forms.filter((form) => form.length >= FORM_BYTES_MIN).map((form) => Buffer.from(form));
+  const buffers = Array.from(new Map(long.map((form) => [form.toString("latin1"), form])).values());
   if (buffers.length === 0) return null;
   const lengths = buffers.map((form) => form.length);
   const shortest = Math.min(...lengths, 65_535);
