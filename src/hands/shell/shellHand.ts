@@ -16,6 +16,7 @@ import type { JournalFiles } from "./journalFiles.ts";
 import type { Link } from "./link.ts";
 import { OutputWindow } from "./outputText.ts";
 import type { FarEnd } from "./shellStream.ts";
+import { quote } from "./supervisorScript.ts";
 
 export interface ShellHandPorts {
   readonly link: Link;
@@ -77,7 +78,7 @@ export class ShellHand implements Hand {
     const id = `sevt_-setup-${randomUUID()}` as EventId;
     this.#follower.expect(id);
     const began = this.#ports.clock.now();
-    const answer = await this.#request("run", id, "s", script, String(began));
+    const answer = await this.#request("run", id, "s", quote(script), String(began));
     if (answer.startsWith("fail")) return { status: 1, output: `the journal cannot be written: ${answer.slice(5)}` };
     const window = new OutputWindow();
     const first = { kind: "running", began } as const;
@@ -140,7 +141,7 @@ export class ShellHand implements Hand {
     if (typeof script !== "string") return script;
     const began = this.#ports.clock.now();
     this.#follower.expect(call.id);
-    const answer = await this.#request("run", call.id, call.name === "bash" ? "b" : "s", script, String(began));
+    const answer = await this.#request("run", call.id, call.name === "bash" ? "b" : "s", quote(script), String(began));
     if (answer.startsWith("fail")) {
       return notRun(`The hand's journal cannot be written: ${answer.slice(5)}. The call did not run.`);
     }

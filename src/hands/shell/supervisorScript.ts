@@ -7,11 +7,14 @@
  *
  * What is read at the far end comes as `data`: a length, that many bytes, a newline.
  *
- * Files of a call: `id.c` the claim (made with O_EXCL: an id runs once, for ever; in it the caller's time), `id.r` the right to start it (O_EXCL
+ * Files of a call: `id.c` the claim (made with O_EXCL: an id runs once, for ever; in it the caller's time and
+ * the command, as text of shell), `id.r` the right to start it (O_EXCL
  * too: leader or voider, never both), `id.g` group, start time and boot id, `id.o` output, `id.s` exit status with an
  * end mark, `id.e` environment and directory at its end, `id.n` and `id.p` new and old content of a file.
+ * `w-…`: how a call reaches the leader that waits for it.
  */
 import { isUtf8 } from "node:buffer";
+import { leader, leaders, startTime } from "./leaderScript.ts";
 
 /** Words for a shell: every byte but NUL survives single quotes. Throws on NUL. */
 export function quote(value: string): string {
@@ -57,71 +60,11 @@ export interface SupervisorOptions {
 /** Between the words of the first answer. */
 export const UNIT = "\u001f";
 
-/** Sets mh_t to the start time of process $1, or to the empty string where there is none or it is a zombie. */
-const startTime = `
-mh_start() {
-  mh_t=
-  { read -r mh_t <"/proc/$1/stat"; } 2>/dev/null || { mh_t=$(ps -o lstart= -p "$1" 2>/dev/null | tr -d ' '); return; }
-  mh_t=\${mh_t##*) }
-  set -- $mh_t
-  mh_t=\${20}
-  case $1 in Z|X) mh_t= ;; esac
-}
-`;
-
-/** What becomes the process group of a call. Arguments: id, kind (b: bash tool, s: script), command, state or -. */
-const leader = `
-set -C
-{ : >"$1.r"; } 2>/dev/null || exit 125
-set +C
-${startTime}
-mh_start $$
-printf '%s %s %s .\\n' "$$" "$mh_t" "$MH_B" >"$1.g" || exit 125
-unset -f mh_start
-unset mh_t
-__mh_c=$3 __mh_e=$MH_J/$1.e __mh_s=$MH_J/$4.e __mh_u=$MH_U __mh_k=$2 __mh_d=$MH_D
-unset MH_J MH_D MH_B MH_U MH_LEAD
-if [ "$__mh_k" = b ]; then
-  if [ -s "$__mh_s" ]; then . "$__mh_s"; __mh_d=$PWD; fi
-  __mh_save() {
-    umask 077
-    { export -p && echo ':'; } >"$__mh_e"
-  } 2>/dev/null
-  trap __mh_save EXIT
-fi
-umask "$__mh_u"
-set --
-cd -- "$__mh_d" || exit 1
-eval "$__mh_c"
-`;
-
 const requests = `
 mh_reply() { printf '%s %s\\n' "$MH_N" "$*" >&9; }
 
 # Why the journal cannot be written, in words.
 mh_why() { mh_m=$( { printf '%4096s' x | cat >probe; } 2>&1 ); rm -f probe; mh_m=\${mh_m##*: }; mh_m=\${mh_m:-no reason given}; }
-
-# Runs beside the supervisor: waits for the leader and records how it ended.
-mh_wait() {
-  if [ "$2" = b ]; then mh_x=$MH_SH; else mh_x=sh; fi
-  export MH_J MH_D MH_B MH_U
-  if [ -n "$MH_SETSID" ]; then
-    setsid $mh_x -c "$MH_LEAD" many-hands "$1" "$2" "$3" "$4" >"$1.o" 2>&1 8>&-
-  else
-    set -m
-    $mh_x -c "$MH_LEAD" many-hands "$1" "$2" "$3" "$4" >"$1.o" 2>&1 8>&- &
-    wait $!
-  fi
-  mh_x=$?
-  printf '%s .\\n' "$mh_x" >"$1.s"
-  mh_h=-
-  if [ "$MH_L" -gt 0 ]; then
-    if [ -s "$1.o" ]; then mh_h=$(od -An -v -tx1 -N "$((MH_L + 1))" "$1.o"); else mh_h=; fi
-  fi
-  mh_i=$1
-  set -- $mh_h
-  printf '\\n%s E %s %s %s\\n' "$MH_N" "$mh_i" "$mh_x" "$*" >&8
-}
 
 # A call that was acknowledged is forgotten at once, though its files go a moment later. Ids ascend as a rule: one that is
 # above all of the ledger need not be looked for, which would be a fork for each call.
@@ -132,15 +75,15 @@ mh_gone() {
 }
 mh_high() { if [ "$1" \\> "$MH_H" ] 2>/dev/null; then MH_H=$1; fi; }
 
-# seq id kind command time
+# seq id kind word time: the command as a word of shell.
 mh_run() {
   if mh_gone "$2"; then mh_reply "$1 gone"; return; fi
   mh_w=1
   set -C
-  { printf '%s .\\n%s\\n' "$5" "$4" >"$2.c" && mh_w=0; } 2>/dev/null
+  { printf ': %s .\\n__mh_c=%s\\n' "$5" "$4" >"$2.c" && mh_w=0; } 2>/dev/null
   set +C
   if [ "$mh_w" = 0 ]; then
-    mh_wait "$2" "$3" "$4" "$MH_S" </dev/null >/dev/null 2>&1 9>&- &
+    mh_start_call "$2" "$3"
     mh_reply "$1 ok"
   elif [ -s "$2.c" ]; then mh_reply "$1 seen"
   else rm -f "$2.c"; mh_why; mh_reply "$1 fail $mh_m"
@@ -154,6 +97,7 @@ mh_look() {
   mh_c=
   { read -r mh_c <"$2.c"; } 2>/dev/null
   mh_c=\${mh_c% .}
+  mh_c=\${mh_c#: }
   mh_a=
   { read -r mh_a <"$2.s"; } 2>/dev/null
   case $mh_a in *' .') mh_reply "$1 ended $mh_c \${mh_a% .}"; return ;; esac
@@ -205,6 +149,7 @@ mh_ack() {
     mh_high "$mh_i"
     mh_x="$mh_x $mh_i.c $mh_i.o $mh_i.s $mh_i.r $mh_i.g $mh_i.n $mh_i.p $mh_i.v"
     [ "$mh_i" = "$MH_S" ] || mh_x="$mh_x $mh_i.e"
+    mh_left "$mh_i"
   done
   if [ -n "$mh_x" ]; then rm -f $mh_x 8>&- 9>&- & fi
   mh_reply "$mh_q ok"
@@ -308,7 +253,7 @@ mh_place() {
 
 # seq: the calls of this journal that have begun; seq: the end of it.
 mh_ids() { mh_q=$1; set -- *.g; mh_reply "$mh_q $*"; }
-mh_rm() { cd / && rm -rf -- "$MH_J" 2>/dev/null; mh_reply "$1 ok"; }
+mh_rm() { mh_no_leader; cd / && rm -rf -- "$MH_J" 2>/dev/null; mh_reply "$1 ok"; }
 `;
 
 /** The first text: definitions, then the opening of the journal, answered as request 0 with `ready` or `refused`. */
@@ -320,7 +265,7 @@ export function supervisorText(options: SupervisorOptions): string {
 MH_N=${quote(nonce)} MH_J=${quote(journal ?? "")} MH_K=${quote(journalName)} MH_I=${quote(instance)} MH_L=${inlineBytes}
 MH_D=${directory}
 MH_LEAD=${quote(leader)}
-${startTime}${requests}${files}
+${startTime}${leaders}${requests}${files}
 exec 8>&2 9>&1 >/dev/null
 mh_refuse() { mh_reply "0 refused $*"; exit 1; }
 MH_U=$(umask)
@@ -358,7 +303,7 @@ read -r MH_I <instance
 MH_B=
 { read -r MH_B </proc/sys/kernel/random/boot_id; } 2>/dev/null || MH_B=$(sysctl -n kern.boottime 2>/dev/null | tr -dc 0-9)
 MH_B=\${MH_B:-none}
-MH_SH=sh MH_SETSID= MH_S=- MH_R= MH_H=
+MH_SH=sh MH_SETSID= MH_S=- MH_R= MH_H= MH_W= MH_WN=0 MH_WS=
 if [ -s ledger ]; then while read -r mh_i; do mh_high "$mh_i"; done <ledger; fi
 if command -v bash >/dev/null 2>&1; then MH_SH='bash --norc --noprofile'; fi
 if command -v setsid >/dev/null 2>&1; then MH_SETSID=1; fi
@@ -375,5 +320,7 @@ case $MH_D in *'
 case $MH_J in *'
 '*) mh_j= ;; *) mh_j=$MH_J ;; esac
 mh_reply "0 ready${UNIT}$MH_SH${UNIT}$MH_I${UNIT}$mh_d${UNIT}$mh_j${UNIT}$(uname -sm 2>/dev/null)${UNIT}$(command -v base64)"
+mh_sweep
+mh_ahead -
 `;
 }

@@ -1,0 +1,173 @@
+/**
+ * The part of the supervisor that starts calls: leaders, which become the process groups of calls, and their waiters.
+ *
+ * A leader is started ahead, while nobody waits for it: it reads its call from a FIFO. So a call costs no fork and no
+ * start of a shell. The supervisor alone holds the FIFO open for writing: it ends, and the leader reads the end of its
+ * input and leaves, whatever became of the supervisor. There is one such leader for each supervisor, for as long as that
+ * lives: two sleeping shells are a few hundred kilobytes of their own, and a session that was idle for an hour should
+ * answer as quickly as before. Where a leader is missing (calls at once, no mkfifo), one is started for the call.
+ *
+ * A leader that died before it was given a call has its waiter take the call from the FIFO, and start another leader.
+ */
+
+/** Sets mh_t to the start time of process $1, or to the empty string where there is none or it is a zombie. */
+export const startTime = `
+mh_start() {
+  mh_t=
+  { read -r mh_t <"/proc/$1/stat"; } 2>/dev/null || { mh_t=$(ps -o lstart= -p "$1" 2>/dev/null | tr -d ' '); return; }
+  mh_t=\${mh_t##*) }
+  set -- $mh_t
+  mh_t=\${20}
+  case $1 in Z|X) mh_t= ;; esac
+}
+`;
+
+/**
+ * What becomes the process group of a call. Arguments: id, kind (b: bash tool, s: script), state or -. Or one: the name of
+ * a file for the id, so that the waiter knows it; then the words come as a line from stream 6, with an end mark.
+ */
+export const leader = `
+${startTime}
+mh_start $$
+__mh_g="$$ $mh_t $MH_B ." __mh_d=$MH_D __mh_u=$MH_U __mh_j=$MH_J
+unset -f mh_start
+unset mh_t MH_J MH_D MH_B MH_U MH_LEAD
+if [ $# = 1 ]; then
+  read -r __mh_i __mh_k __mh_s __mh_x <&6 || exit 1
+  [ "$__mh_x" = . ] || exit 1
+  exec 6<&-
+  printf '%s\\n' "$__mh_i" >"$1" || exit 125
+  [ -z "\${BASH_VERSION-}" ] || SECONDS=0
+else __mh_i=$1 __mh_k=$2 __mh_s=$3
+fi
+set -C
+{ : >"$__mh_i.r"; } 2>/dev/null || exit 125
+set +C
+exec >"$__mh_i.o" 2>&1
+printf '%s\\n' "$__mh_g" >"$__mh_i.g" || exit 125
+. "$__mh_j/$__mh_i.c"
+__mh_e=$__mh_j/$__mh_i.e __mh_s=$__mh_j/$__mh_s.e
+if [ "$__mh_k" = b ]; then
+  if [ -s "$__mh_s" ]; then . "$__mh_s"; __mh_d=$PWD; fi
+  __mh_save() {
+    umask 077
+    { export -p && echo ':'; } >"$__mh_e"
+  } 2>/dev/null
+  trap __mh_save EXIT
+fi
+umask "$__mh_u"
+set --
+cd -- "$__mh_d" || exit 1
+eval "$__mh_c"
+`;
+
+export const leaders = `
+# What a leader is made with; sets mh_x to how it ended. First the shell, the rest as the leader wants it.
+mh_lead() {
+  mh_sh=$1
+  shift
+  export MH_J MH_D MH_B MH_U
+  if [ -n "$MH_SETSID" ]; then setsid $mh_sh -c "$MH_LEAD" many-hands "$@" 8>&-
+  else
+    set -m
+    $mh_sh -c "$MH_LEAD" many-hands "$@" 8>&- &
+    wait $!
+  fi
+  mh_x=$?
+}
+
+# id kind state: a call with a leader of its own.
+mh_wait() {
+  if [ "$2" = b ]; then mh_lead "$MH_SH" "$@"; else mh_lead sh "$@"; fi
+  mh_ended "$1"
+}
+
+# id: records how its leader ended, and says so. What was voided has not run.
+mh_ended() {
+  [ ! -e "$1.v" ] || return
+  printf '%s .\\n' "$mh_x" >"$1.s"
+  mh_h=-
+  if [ "$MH_L" -gt 0 ]; then
+    if [ -s "$1.o" ]; then mh_h=$(od -An -v -tx1 -N "$((MH_L + 1))" "$1.o"); else mh_h=; fi
+  fi
+  mh_i=$1
+  set -- $mh_h
+  printf '\\n%s E %s %s %s\\n' "$MH_N" "$mh_i" "$mh_x" "$*" >&8
+}
+
+# name: runs beside the supervisor, with a leader that waits. Stream 6 is the FIFO of that name.
+mh_wait_ahead() {
+  mh_lead "$MH_SH" "$1.i"
+  if { read -r mh_i <"$1.i"; } 2>/dev/null; then mh_ended "$mh_i"
+  elif read -r mh_i mh_k mh_s mh_e <&6 && [ "$mh_e" = . ]; then
+    exec 6<&-
+    mh_wait "$mh_i" "$mh_k" "$mh_s"
+  fi
+}
+
+# seq, or - where nobody asked: starts a leader ahead, if there is none. FIFOs are made some at a time: a fork the fewer.
+mh_ahead() {
+  if [ -z "$MH_W" ]; then
+    MH_WN=$((MH_WN + 1))
+    mh_w=w-$$-$MH_WN
+    if [ ! -p "$mh_w" ]; then
+      set -- "$1" "$mh_w"
+      while [ $# -lt 17 ]; do set -- "$@" "w-$$-$((MH_WN + $# - 1))"; done
+      mh_q=$1
+      shift
+      mkfifo "$@" 2>/dev/null
+      set -- "$mh_q"
+    fi
+    if [ -p "$mh_w" ] && command exec 7<>"$mh_w"; then
+      # Not as redirections of a function: some shells keep what these close, to open it again.
+      { exec 6<"$mh_w" </dev/null >/dev/null 7>&- 9>&-; mh_wait_ahead "$mh_w"; } &
+      MH_W=$mh_w
+    else MH_W=-
+    fi
+  fi
+  [ "$1" = - ] || mh_reply "$1 ok"
+} 2>/dev/null
+
+# id: adds to mh_x what the leader of a call that is forgotten has left.
+mh_left() {
+  case $MH_WS in
+    *" $1:"*)
+      mh_w=\${MH_WS#*" $1:"}
+      mh_w=\${mh_w%% *}
+      MH_WS=\${MH_WS%%" $1:"*}\${MH_WS#*" $1:$mh_w"}
+      mh_x="$mh_x $mh_w $mh_w.i" ;;
+  esac
+}
+
+# What supervisors that are no more have left.
+mh_sweep() {
+  mh_x=
+  for mh_w in w-*; do
+    mh_i=\${mh_w#w-}
+    mh_i=\${mh_i%%-*}
+    case $mh_w in
+      *.i) if read -r mh_i <"$mh_w" && [ -e "$mh_i.c" ]; then continue; fi ;;
+      *) if [ "$mh_i" != $$ ] && kill -0 "$mh_i"; then continue; fi ;;
+    esac
+    mh_x="$mh_x $mh_w"
+  done
+  [ "$mh_x" = ' w-*' ] || rm -f $mh_x
+} 2>/dev/null
+
+mh_no_leader() {
+  case $MH_W in w-*) exec 7>&- ;; esac
+  MH_W=-
+}
+
+# id kind: gives a call to the leader that waits for one, or starts it with one of its own.
+mh_start_call() {
+  case $MH_W in
+    w-*)
+      printf '%s %s %s .\\n' "$1" "$2" "$MH_S" >&7
+      exec 7>&-
+      MH_WS="$MH_WS $1:$MH_W"
+      MH_W= ;;
+    *) { exec </dev/null >/dev/null 2>&1 9>&-; mh_wait "$1" "$2" "$MH_S"; } & ;;
+  esac
+}
+`;
