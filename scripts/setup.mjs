@@ -1,10 +1,11 @@
-// Makes a fresh clone ready: dependencies, the pinned Node 24, a VS Code host, a browser and an sshd. Needs Node 20 and npm only.
+// Makes a fresh clone ready: dependencies, the pinned Node 24, a VS Code host, a browser, an sshd and bubblewrap. Needs Node 20 and npm only.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { hasBubblewrap, installBubblewrap } from "./bubblewrap.mjs";
 import { findChromium, installChromium } from "./chromium.mjs";
 import { hasDockerEngine, installDockerEngine } from "./dockerEngine.mjs";
 import { pinnedNode, root } from "./pinnedNode.mjs";
@@ -127,7 +128,13 @@ async function withLock(work) {
  * Resolves to `{ chromium, missing }`: the browser's path or undefined, and for each thing that could not be had the reason
  * with the one command that would bring it. Throws where the dependencies cannot be installed.
  */
-export async function setup({ codeServer = false, chromium = false, docker = false, sshd = false } = {}) {
+export async function setup({
+  codeServer = false,
+  chromium = false,
+  docker = false,
+  sshd = false,
+  bubblewrap = false,
+} = {}) {
   // A script that goes on under the pinned Node does not try again what has just failed.
   const missing = JSON.parse(process.env[missingVariable] ?? "{}");
   const parts = [];
@@ -138,6 +145,9 @@ export async function setup({ codeServer = false, chromium = false, docker = fal
   if (chromium && !missing.chromium && !findChromium()) parts.push(["Chromium", () => installChromium(quietly)]);
   if (docker && !missing.docker && !hasDockerEngine()) parts.push(["Docker", () => installDockerEngine(quietly)]);
   if (sshd && !missing.sshd && !hasSshd()) parts.push(["sshd", () => installSshd(quietly)]);
+  if (bubblewrap && !missing.bubblewrap && !hasBubblewrap()) {
+    parts.push(["bubblewrap", () => installBubblewrap(quietly)]);
+  }
   if (parts.length > 0) await withLock(() => Promise.all(parts.map((part) => timed(part, missing))));
   if (missing.dependencies) throw new Error(missing.dependencies);
   process.env[missingVariable] = JSON.stringify(missing);
@@ -159,7 +169,7 @@ async function timed([name, work], missing) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const start = Date.now();
   try {
-    const { missing } = await setup({ codeServer: true, chromium: true, docker: true, sshd: true });
+    const { missing } = await setup({ codeServer: true, chromium: true, docker: true, sshd: true, bubblewrap: true });
     say(
       Object.keys(missing).length === 0
         ? `ready (${((Date.now() - start) / 1000).toFixed(1)} s)`

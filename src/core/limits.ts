@@ -41,6 +41,13 @@ export const limits = {
   handRelinksMax: 40,
   handRelinkMs: 100,
   handRelinkMsMax: 5_000,
+  /**
+   * Entries of folders with secrets that are shown to a confined hand one by one; the kernel takes half a millisecond for
+   * each. A folder that goes beyond is shown as it is, with what is secret in it covered.
+   */
+  confinedEntriesMax: 600,
+  /** How often a confinement that nobody holds looks whether anything still runs in it, in milliseconds. */
+  confinedIdleMs: 5_000,
   /** Taking up one resource: a clone, a download. */
   resourceMs: 1_800_000,
   /** A silent SSH connection is asked for a sign of life so often, in milliseconds, and so many times before it is given up. */

@@ -30,6 +30,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   brain: { ...coreOnly, packages: ["@anthropic-ai/sdk", "@cfworker/json-schema"] },
   hands: { ...coreOnly, packages: ["picomatch"] },
   "hands/docker": { ...coreOnly, packages: ["dockerode", "tar-stream"] },
+  "hands/local": { ...coreOnly, packages: ["@anthropic-ai/sandbox-runtime"] },
   "hands/ssh": { ...coreOnly, packages: ["ssh2"] },
   resources: coreOnly,
   vault: coreOnly,

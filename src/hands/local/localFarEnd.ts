@@ -7,14 +7,15 @@ import type { FarEnd, ShellStream } from "../shell/shellStream.ts";
  * The shell is started by one that leaves at once, so that it is no descendant of a program whose tree may be killed.
  * Its streams are extra ones: the first three are closed by Node when the process that it started is gone.
  */
-const REPARENTED = '"$0" <&3 >&4 2>&5 3<&- 4>&- 5>&- &';
+const REPARENTED = '"$@" <&3 >&4 2>&5 3<&- 4>&- 5>&- &';
 
 export function localFarEnd(shell: string, environment: NodeJS.ProcessEnv): FarEnd {
-  return { open: async () => openShell(shell, environment), close: () => {}, remove: async () => {} };
+  return { open: async () => openShell([shell], environment), close: () => {}, remove: async () => {} };
 }
 
-function openShell(shell: string, env: NodeJS.ProcessEnv): ShellStream {
-  const child = spawn("/bin/sh", ["-c", REPARENTED, shell], {
+/** `argv`: what becomes the shell. */
+export function openShell(argv: readonly string[], env: NodeJS.ProcessEnv): ShellStream {
+  const child = spawn("/bin/sh", ["-c", REPARENTED, "sh", ...argv], {
     env,
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
     detached: true,

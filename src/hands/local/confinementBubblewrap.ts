@@ -1,0 +1,104 @@
+/** Confinement on Linux: one sandbox of bubblewrap for each hand, which outlives the program that asks for shells in it. */
+import { mkdir, rm, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ManyHandsError } from "../../core/errors.ts";
+import type { ConfinedFarEnd, ConfinedPlace, Confinement } from "./confinement.ts";
+import { openEntranceSocket } from "./confinementEntrance.ts";
+import { systemCallFilter } from "./confinementFilter.ts";
+import { findBubblewrap, namespaceArguments } from "./confinementMissing.ts";
+import type { Bubblewrap } from "./confinementMissing.ts";
+import { INSIDE, mountArguments } from "./confinementMounts.ts";
+import { whereItLeads } from "./confinementPaths.ts";
+import { doorOf, Sandbox } from "./confinementSandbox.ts";
+
+/** Of the sandbox's own loopback, where nothing else is at first. */
+const ENTRANCE_PORT = 47_311;
+
+/** `path`: where to look for programs, as in PATH. */
+export function bubblewrapConfinement(path: string): Confinement {
+  let found: Promise<Bubblewrap | string> | null = null;
+  const find = async (): Promise<Bubblewrap | string> => {
+    found ??= findBubblewrap(path);
+    const it = await found;
+    // What is missing may be installed while this program runs.
+    if (typeof it === "string") found = null;
+    return it;
+  };
+  return {
+    missing: async () => {
+      const it = await find();
+      return typeof it === "string" ? it : null;
+    },
+    farEnd: async (place) => {
+      const it = await find();
+      if (typeof it === "string") throw new ManyHandsError("hand_unavailable", "hand", it);
+      return sandboxFarEnd(it, place);
+    },
+  };
+}
+
+async function sandboxFarEnd(bubblewrap: Bubblewrap, place: ConfinedPlace): Promise<ConfinedFarEnd> {
+  const { folder, rules, journal } = place;
+  const [temporary, noFile, door] = [join(folder, "tmp"), join(folder, "nothing"), doorOf(folder)];
+  await refuseSecretFolders(place);
+  for (const each of [temporary, door, journal]) await mkdir(each, { recursive: true, mode: 0o700 });
+  await writeFile(noFile, "", { mode: 0o000, flag: "wx" }).catch(() => {});
+  const made = await makeReadOnlyFolders(rules.readOnly);
+  const sandbox = new Sandbox({
+    folder,
+    bubblewrap: bubblewrap.program,
+    rules: JSON.stringify(rules),
+    arguments: async () => [
+      ...namespaceArguments(bubblewrap),
+      ...(await mountArguments({ rules, journal, door, temporary, noFile, hasRights: bubblewrap.hasRights })),
+    ],
+    filter: systemCallFilter(),
+    shell: place.shell,
+    environment: { ...place.environment, TMPDIR: "/tmp" },
+  });
+  if (!(await sandbox.renew())) {
+    place.onProgress("Commands from before still run: the rules that have changed hold when they have ended.");
+  }
+  return {
+    open: (signal) => sandbox.shell(signal),
+    openEntrance: async (accept, { port }) => {
+      const server = await openEntranceSocket(door, accept);
+      sandbox.port = port ?? ENTRANCE_PORT;
+      return {
+        url: `http://127.0.0.1:${sandbox.port}`,
+        socket_path: `${INSIDE}/entrance`,
+        close: () => server.close(),
+      };
+    },
+    close: () => {},
+    remove: async () => {
+      await sandbox.end();
+      for (const each of made) await rmdir(each).catch(() => {});
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+    },
+  };
+}
+
+/** A folder that is not there cannot be kept from being made; so it is. One that stays empty goes with the hand. */
+async function makeReadOnlyFolders(paths: readonly string[]): Promise<string[]> {
+  const folders = paths.filter((path) => path.endsWith("/.vscode"));
+  const made = await Promise.all(
+    folders.map((path) =>
+      mkdir(path).then(
+        () => path,
+        () => null,
+      ),
+    ),
+  );
+  return made.filter((path) => path !== null);
+}
+
+async function refuseSecretFolders({ rules }: ConfinedPlace): Promise<void> {
+  const unreadable = await Promise.all(rules.unreadable.map(whereItLeads));
+  for (const path of rules.writable) {
+    const at = await whereItLeads(path);
+    if (!unreadable.includes(at)) continue;
+    const message = `The local hand cannot be confined to ${path}: that is what confined hands are kept from. Choose another folder.`;
+    throw new ManyHandsError("hand_unavailable", "hand", message);
+  }
+}
