@@ -7,7 +7,7 @@ import { continueOnPinnedNode, root } from "./pinnedNode.mjs";
 const dist = path.join(root, "dist");
 const entryBytesMax = 150_000;
 /** Packages that must not load at every start: each costs more than the whole start may. */
-const lazyPackages = ["@anthropic-ai/sdk", "ssh2", "dockerode"];
+const lazyPackages = ["@anthropic-ai/sdk", "ssh2", "dockerode", "@modelcontextprotocol/client"];
 
 const requireForCommonJs = [
   'import { createRequire as __createRequire } from "node:module";',

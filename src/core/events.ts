@@ -52,6 +52,8 @@ export type SessionErrorType =
   | "model_overloaded_error"
   | "model_rate_limited_error"
   | "model_request_failed_error"
+  | "mcp_connection_failed_error"
+  | "mcp_authentication_failed_error"
   | "billing_error"
   | "tool_use_limit_reached_error"
   | "compaction_limit_reached_error"

@@ -1,6 +1,7 @@
 /** The port of a hand: provision it, execute a call, ask what became of one. */
 import type { HandSpec } from "./config.ts";
-import type { CallOutcome } from "./events.ts";
+import { ManyHandsError } from "./errors.ts";
+import type { CallOutcome, ResultBlock, SessionErrorType } from "./events.ts";
 import type { EventId } from "./ids.ts";
 import type { Json } from "./json.ts";
 import type { ToolSpec } from "./tools.ts";
@@ -40,6 +41,8 @@ export interface CallResult {
   readonly outcome: CallOutcome;
   /** What the model reads: at most `limits.modelOutputBytesMax`, valid Unicode, what was cut is said. Not empty. */
   readonly text: string;
+  /** In place of `text`, where there is more than text: images. Bounded like it, never empty. */
+  readonly content?: readonly ResultBlock[];
   readonly is_error: boolean;
   /** Raw bytes that the call has printed so far. */
   readonly output_bytes: number;
@@ -94,6 +97,36 @@ export interface HandTerminal {
   close(): void;
 }
 
+/** A program to be run at a far end, with its own three streams. */
+export interface HandCommand {
+  readonly argv: readonly string[];
+  /** In addition to what the hand's programs have; never part of an argument list there. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Absolute, or relative to the hand's start directory, which is the default. */
+  readonly cwd?: string;
+}
+
+/** It ends with the hand that it runs in, at the latest. */
+export interface HandProcess {
+  readonly stdin: NodeJS.WritableStream;
+  readonly stdout: NodeJS.ReadableStream;
+  readonly stderr: NodeJS.ReadableStream;
+  /** Resolves with the reason, in words, when it has ended or its streams are lost. Never rejects. */
+  readonly ended: Promise<string>;
+  /** Ends its input; what does not end with that is ended after a while. */
+  close(): void;
+}
+
+/** A failure that the person should be told of by this name of the hosted API's, besides what the model reads. */
+export class HandFailed extends ManyHandsError {
+  readonly type: SessionErrorType;
+
+  constructor(type: SessionErrorType, message: string, cause?: unknown) {
+    super("hand_unavailable", "hand", message, cause);
+    this.type = type;
+  }
+}
+
 /**
  * A provisioned hand. `execute` with an id that the hand has seen gives the first one's result (I6).
  * Rejections are ManyHandsError: `hand_detached` when `close` was called meanwhile (the call may live on; ask again with
@@ -115,6 +148,8 @@ export interface Hand {
   readonly onDidLose: Listen<string>;
   /** False: the stream was lost and is being opened again, and calls wait for it; true: it is there again. */
   readonly onDidChangeLink?: Listen<boolean>;
+  /** Something failed that a call's result does not tell the person; the hand lives on. */
+  readonly onDidFail?: Listen<HandFailed>;
   /**
    * A script for the hand's shell in its start directory, to set the hand up; it is no call, and leaves nothing to the next
    * one. May be repeated when the stream is lost in the middle. Absent where there is no shell.
@@ -124,6 +159,8 @@ export interface Hand {
   readonly files?: HandFiles;
   /** Absent where a hand has no terminal for people. Rejects with `hand_unavailable`. */
   openTerminal?(size: { readonly columns: number; readonly rows: number }): Promise<HandTerminal>;
+  /** A program there that is no call. Absent where there is no shell. Rejects with `hand_unavailable`. */
+  openProcess?(command: HandCommand, signal: AbortSignal): Promise<HandProcess>;
   /** One round trip to the far end and its shell, in milliseconds. Rejects with `hand_unavailable`. */
   ping?(): Promise<number>;
   /** Lets go of the far end; commands live on. */
@@ -146,12 +183,26 @@ export interface ProvisionContext {
    * network is not limited. Absent: no vault here.
    */
   readonly entrance?: (egress: Egress | null) => Promise<HandEntrance>;
+  /**
+   * A program in another hand of the same session, which is provisioned for it if need be. Absent where there is none.
+   * Rejects with `hand_unknown` or `hand_unavailable`.
+   */
+  readonly openProcess?: (hand: string, command: HandCommand) => Promise<HandProcess>;
 }
 
 /** A kind of hand. What the model is told (tools, description) needs no far end (I11). */
 export interface HandProvider {
-  /** The tools of a hand made from `spec`; known before it is provisioned. */
+  /** The tools of a hand made from `spec`; known before it is provisioned, but see `knowsTools`. */
   tools(spec: HandSpec): readonly ToolSpec[];
+  /**
+   * False: only the far end knows them. A session then provisions the hand when it begins, and waits a little
+   * (`limits.handToolsWaitMs`). Absent: they are always known.
+   */
+  knowsTools?(spec: HandSpec): boolean;
+  /** What `tools` or `knowsTools` gives for some spec may have changed. */
+  readonly onDidChangeTools?: Listen<null>;
+  /** True: a hand that nobody holds has left nothing anywhere, so that it need not be found again to be ended. */
+  readonly leavesNothing?: boolean;
   /** One line for the model about a hand that is not provisioned yet. */
   describe(spec: HandSpec): string;
   /** Rejects with ManyHandsError `hand_unavailable`, whose message says what to do. */

@@ -31,6 +31,30 @@ export const limits = {
   handTestMs: 300_000,
   /** After the start: how long a session waits for an extension that is to bring its kind of hand, in milliseconds. */
   handKindWaitMs: 20_000,
+  /** How long a session waits, when it begins, for tools that only a far end knows, in milliseconds. */
+  handToolsWaitMs: 10_000,
+  /** Names of tools in the one message that tells the model of a change. */
+  handToolsToldMax: 40,
+  /** One MCP server: to connect (a program may be downloaded first), one call without a sign of life, and in all, in milliseconds. */
+  mcpConnectMs: 60_000,
+  mcpCallMs: 300_000,
+  mcpCallMsMax: 3_600_000,
+  /** First pause after a connection that failed, doubled each time, in milliseconds, and its cap. */
+  mcpRetryMs: 1_000,
+  mcpRetryMsMax: 60_000,
+  /** Of one server: its tools, the schema of each in bytes of JSON and levels, its description in characters. */
+  mcpToolsMax: 128,
+  mcpSchemaBytesMax: 64 * KiB,
+  mcpSchemaDepthMax: 24,
+  mcpDescriptionCharsMax: 4 * KiB,
+  /** One message of a server that runs in a hand, in bytes. */
+  mcpMessageBytesMax: 16 * MiB,
+  /** What a program in a hand printed on its error stream before it ended, in characters of the message. */
+  handErrorCharsMax: 600,
+  /** Images of one result: their number, and bytes of base64 of one and of all. */
+  resultImagesMax: 10,
+  resultImageBytesMax: 5 * MiB,
+  resultImagesBytesMax: 12 * MiB,
   /** How often hands in view are asked for a round trip, in milliseconds. */
   handPingMs: 10_000,
   /** Bytes of a hand's file that is opened in an editor. */

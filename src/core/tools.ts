@@ -18,12 +18,19 @@ export interface ToolSpec {
 /** The member by which the model names the hand of a call, in sessions with more than one hand. */
 export const HAND_MEMBER = "hand";
 
+const NAMES_ITS_HAND = /^(mcp|vscode)__/;
+
+/** Tools of such a name (`mcp__<hand>__…`) are of one hand only: their calls need no member for it, and may have one of their own. */
+export function namesItsHand(tool: string): boolean {
+  return NAMES_ITS_HAND.test(tool);
+}
+
 /**
- * The input that a hand is given: what the model sent, without the member that only says which hand is meant. With one
- * hand in the session the model is not offered that member, and the input goes through untouched.
+ * The input that a hand is given: what the model sent, without the member that only says which hand is meant. Where the
+ * model is not offered that member (one hand in the session, a tool that names its hand), the input goes through untouched.
  */
-export function callInput(input: Json, handCount: number): Json {
-  if (handCount < 2 || !isObject(input)) return input;
+export function callInput(tool: string, input: Json, handCount: number): Json {
+  if (handCount < 2 || namesItsHand(tool) || !isObject(input)) return input;
   const rest = { ...input };
   delete (rest as Record<string, Json>)[HAND_MEMBER];
   return rest;

@@ -165,7 +165,8 @@ export class CallBoard {
     const seq = use?.seq ?? 0;
     const [event] = await this.#ports.log.getEvents({ from: seq, to: seq, resolve: true });
     if (event?.type !== "agent.tool_use") throw new Error(`the tool use ${id} is not in the log at ${seq}`);
-    return callInput((event as StoredEvent<"agent.tool_use">).input, state.hands.length);
+    const { name, input } = event as StoredEvent<"agent.tool_use">;
+    return callInput(name, input, state.hands.length);
   }
 
   async #recordChange(id: EventId, change: FileChange): Promise<void> {
@@ -190,7 +191,7 @@ async function complete(id: EventId, result: CallResult, spool: OutputSpool): Pr
   const output_ref = await spool.finish(result.truncated);
   return {
     tool_use_id: id,
-    content: [{ type: "text", text: result.text === "" ? "(no output)" : result.text }],
+    content: result.content ?? [{ type: "text", text: result.text === "" ? "(no output)" : result.text }],
     is_error: result.is_error,
     outcome: result.outcome,
     output_bytes: result.output_bytes,

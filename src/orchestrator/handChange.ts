@@ -49,7 +49,7 @@ export function handsChangedText(
   const taken = names.length === 0 ? "" : `\nTaken away, with all that ran there: ${names.join(", ")}.`;
   const how =
     after.length > 1
-      ? `Each call names its hand by the member "${HAND_MEMBER}".`
+      ? `Each call names its hand by the member "${HAND_MEMBER}", or by the name of its tool.`
       : `Calls do not have the member "${HAND_MEMBER}" any more.`;
   return `The developer has changed the hands of this session. There are now:\n${lines.join("\n")}${taken}\n${how}`;
 }

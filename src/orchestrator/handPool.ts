@@ -2,7 +2,8 @@
 import type { HandSpec, Resource } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
 import type { NewEvent } from "../core/events.ts";
-import type { Hand, HandProvider } from "../core/hand.ts";
+import { HandFailed } from "../core/hand.ts";
+import type { Hand, HandCommand, HandProcess, HandProvider } from "../core/hand.ts";
 import { messageOf } from "../core/json.ts";
 import { ResourceFailed } from "../core/resource.ts";
 import type { MountResource } from "../core/resource.ts";
@@ -89,7 +90,8 @@ export class HandPool {
     this.#ports.board.clear(spec.name);
     try {
       // One of an earlier life of the program is found again for it.
-      const hand = held ?? (instance === null ? null : await this.#findAgain(spec, instance));
+      const hand =
+        held ?? (instance === null || this.#leavesNothing(spec) ? null : await this.#findAgain(spec, instance));
       await hand?.destroy();
     } catch (thrown) {
       this.#ports.report(`the hand ${spec.name} could not be ended`, thrown);
@@ -115,8 +117,9 @@ export class HandPool {
 
   /** Ends all hands and removes what they left. Those of an earlier life of the program are found again for it. */
   async destroy(): Promise<void> {
-    const used = Object.keys(this.#ports.state().instances);
-    await Promise.allSettled(used.map((name) => this.get(name)));
+    const { instances, hands } = this.#ports.state();
+    const used = hands.filter((spec) => instances[spec.name] !== undefined && !this.#leavesNothing(spec));
+    await Promise.allSettled(used.map(({ name }) => this.get(name)));
     await this.#forEach((hand) => hand.destroy());
     this.#closing.abort();
   }
@@ -156,9 +159,11 @@ export class HandPool {
           board.progress(name, message);
           this.#ports.report(`hand ${name}: ${message}`);
         },
+        openProcess: (other, command) => this.#openProcess(spec, other, command),
       });
       board.ready(name, hand);
       hand.onDidLose((message) => void this.#lost(name, hand, message));
+      hand.onDidFail?.((failure) => void this.#recordError(failure));
       return hand;
     } catch (thrown) {
       board.failed(name, thrown);
@@ -208,7 +213,7 @@ export class HandPool {
         await this.#ports.emit([{ type: "resource.mounted", hand: name, instance, source_ref, mount_path, bytes }]);
       } catch (thrown) {
         board.failed(name, thrown);
-        if (thrown instanceof ResourceFailed) await this.#recordMountFailure(thrown);
+        if (thrown instanceof ResourceFailed) await this.#recordError(thrown);
         throw thrown;
       }
     }
@@ -221,12 +226,25 @@ export class HandPool {
     return resources.filter(({ mount_path }) => !there.includes(mount_path));
   }
 
-  async #recordMountFailure({ type, message, origin }: ResourceFailed): Promise<void> {
+  async #recordError({ type, message, origin }: ResourceFailed | HandFailed): Promise<void> {
     try {
       await this.#ports.emit([{ type: "session.error", error: { type, message, origin, retry_status: "terminal" } }]);
     } catch (failed) {
-      this.#ports.report("a failure of a resource could not be recorded", failed);
+      this.#ports.report("a failure of a hand could not be recorded", failed);
     }
+  }
+
+  /** The hand in which it runs is provisioned for it, and no other stands in (I12). */
+  async #openProcess(spec: HandSpec, name: string, command: HandCommand): Promise<HandProcess> {
+    // Two of the same kind could wait for each other.
+    if (this.#find(name).spec.kind === spec.kind) throw noPrograms(name);
+    const other = await this.get(name);
+    if (other.openProcess === undefined) throw noPrograms(name);
+    return other.openProcess(command, this.#closing.signal);
+  }
+
+  #leavesNothing(spec: HandSpec): boolean {
+    return this.#ports.providers.get(spec.kind)?.leavesNothing === true;
   }
 
   /** What went wrong with the hand matters more than that it could not be written down. */
@@ -236,6 +254,7 @@ export class HandPool {
     } catch (failed) {
       this.#ports.report("a failure of a hand could not be recorded", failed);
     }
+    if (thrown instanceof HandFailed) await this.#recordError(thrown);
   }
 
   #findAgain(spec: HandSpec, previousInstance: string): Promise<Hand> {
@@ -271,6 +290,11 @@ export class HandPool {
   #forget(name: string, provisioned: Promise<Hand>): void {
     if (this.#hands.get(name) === provisioned) this.#hands.delete(name);
   }
+}
+
+function noPrograms(name: string): ManyHandsError {
+  const message = `The hand "${name}" runs no programs: name one with a shell.`;
+  return new ManyHandsError("hand_unavailable", "hand", message);
 }
 
 function provisionedEvent(spec: HandSpec, hand: Hand): NewEvent {

@@ -1,5 +1,5 @@
 /** Runs the harness of one session: performs its effects against the ports while this window holds the lease. */
-import type { Effect, EffectValues, HarnessContext } from "../core/effects.ts";
+import type { Effect, EffectValues, Harness, HarnessContext } from "../core/effects.ts";
 import { ManyHandsError, hasCode } from "../core/errors.ts";
 import type { NewEvent, StreamEvent } from "../core/events.ts";
 import type { HandProvider } from "../core/hand.ts";
@@ -13,6 +13,7 @@ import { CallBoard } from "./callBoard.ts";
 import { HandBoard } from "./handBoard.ts";
 import { HandPool } from "./handPool.ts";
 import type { HandPoolPorts } from "./handPool.ts";
+import { HandTools, toolsChangedText } from "./handTools.ts";
 import { harnessContext } from "./harnessContext.ts";
 import { runModelTurn } from "./modelTurn.ts";
 import type { OrchestratorPorts } from "./ports.ts";
@@ -34,9 +35,12 @@ export class SessionRunner {
   /** The hands' states, for the person. */
   readonly board: HandBoard;
   readonly #hands: HandPool;
+  readonly #tools: HandTools;
   readonly #calls: CallBoard;
   readonly #recent: RecentEvents;
   #context: HarnessContext | null = null;
+  /** A hand may offer other tools than those of `#context`. */
+  #toolsMayDiffer = false;
   #asking: AbortController | null = null;
   #knock: () => void = () => {};
   /** The newest input that the harness has been shown. */
@@ -59,6 +63,7 @@ export class SessionRunner {
       report: ports.report,
       board: this.board,
     });
+    this.#tools = new HandTools({ ...ports, provision: (name) => this.#hands.get(name) });
     this.#calls = new CallBoard({
       log,
       hands: this.#hands,
@@ -137,9 +142,19 @@ export class SessionRunner {
     const harness = await this.#ports.loadHarness();
     const kinds = this.#log.state().hands.map(({ kind }) => kind);
     await this.#ports.untilProvided(kinds, this.#ending.signal);
+    await this.#tools.untilKnown(this.#log.state().hands, this.#ending.signal);
     if (this.#ending.signal.aborted) return;
-    const context = await harnessContext(this.#log.state(), this.#ports);
-    this.#context = context;
+    const listening = this.#tools.onMayChange(this.#log.state().hands, () => (this.#toolsMayDiffer = true));
+    try {
+      await this.#runSteps(harness, await this.#newContext());
+    } catch (thrown) {
+      if (!hasCode(thrown, "cancelled", "lease_lost")) throw thrown;
+    } finally {
+      listening.dispose();
+    }
+  }
+
+  async #runSteps(harness: Harness, context: HarnessContext): Promise<void> {
     for (const hand of this.#log.state().hands) if (hand.prewarm === true) this.#hands.prewarm(hand.name);
     this.#inputSeqShown = this.#log.state().input_seq;
     const steps = harness(context);
@@ -150,7 +165,7 @@ export class SessionRunner {
         const value = await this.#perform(step.value);
         this.#ending.signal.throwIfAborted();
         const state = this.#log.state();
-        if (isOutdated(context, state) && mayStopAfter(step.value)) {
+        if (mayStopAfter(step.value) && (isOutdated(context, state) || this.#haveToolsChanged(context))) {
           await steps.return(undefined);
           return;
         }
@@ -159,8 +174,25 @@ export class SessionRunner {
       }
     } catch (thrown) {
       await steps.return(undefined).catch(() => {});
-      if (!hasCode(thrown, "cancelled", "lease_lost")) throw thrown;
+      throw thrown;
     }
+  }
+
+  /** The model is told what has changed since it was asked last, so that the log says it too. */
+  async #newContext(): Promise<HarnessContext> {
+    this.#toolsMayDiffer = false;
+    const context = await harnessContext(this.#log.state(), this.#ports);
+    const text = toolsChangedText(this.#context, context);
+    this.#context = context;
+    if (text === "") return context;
+    await this.append([{ type: "system.message", content: [{ type: "text", text }] }]);
+    return { ...context, state: this.#log.state() };
+  }
+
+  #haveToolsChanged(context: HarnessContext): boolean {
+    if (!this.#toolsMayDiffer) return false;
+    this.#toolsMayDiffer = false;
+    return this.#tools.differFrom(context);
   }
 
   async #perform(effect: Effect): Promise<EffectValues[Effect["kind"]]> {

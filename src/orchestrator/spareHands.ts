@@ -1,7 +1,7 @@
 /** Hands of no session: those that a person opens to look around, and those that are made to test a spec. */
 import type { HandSpec } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
-import type { Hand } from "../core/hand.ts";
+import type { Hand, HandCommand, HandProcess } from "../core/hand.ts";
 import type { HandStatus, HandTest, HandTestOptions } from "../core/handInfo.ts";
 import { limits } from "../core/limits.ts";
 import { HandBoard, failureOf } from "./handBoard.ts";
@@ -10,7 +10,10 @@ import type { OrchestratorPorts } from "./ports.ts";
 import { providerOf } from "./providers.ts";
 import type { Providers } from "./providers.ts";
 
-export interface SpareHandsPorts extends Pick<OrchestratorPorts, "clock" | "ids" | "store" | "spare" | "report"> {
+export interface SpareHandsPorts extends Pick<
+  OrchestratorPorts,
+  "clock" | "ids" | "store" | "spare" | "report" | "defaultHands" | "configuredHands"
+> {
   readonly providers: Providers;
   readonly onChange: () => void;
 }
@@ -120,7 +123,9 @@ export class SpareHands {
     const { ids, providers, spare, store, report } = this.#ports;
     const sessionId = ids.sessionId();
     const storagePath = spare?.path(sessionId, spec.name) ?? store.handStoragePath(sessionId, spec.name);
-    const context = { sessionId, storagePath, previousInstance: null, signal, onProgress };
+    const openProcess = (name: string, command: HandCommand): Promise<HandProcess> =>
+      this.#openProcess(spec, name, command, signal);
+    const context = { sessionId, storagePath, previousInstance: null, signal, onProgress, openProcess };
     const hand = Promise.resolve().then(() => providerOf(providers, spec).provision(spec, context));
     hand.catch(() => {});
     const remove = async (): Promise<void> => {
@@ -132,6 +137,16 @@ export class SpareHands {
       }
     };
     return { hand, remove };
+  }
+
+  /** In the hand of that name of the settings, which stays open as if a person had opened it. */
+  async #openProcess(spec: HandSpec, name: string, command: HandCommand, signal: AbortSignal): Promise<HandProcess> {
+    const { configuredHands, defaultHands } = this.#ports;
+    const other = (configuredHands ?? defaultHands)().find((candidate) => candidate.name === name);
+    const hand = other === undefined || other.kind === spec.kind ? null : await this.open(other);
+    if (hand?.openProcess !== undefined) return hand.openProcess(command, signal);
+    const message = `No hand "${name}" with a shell is in the settings; in a session, it runs in the session's hand of that name.`;
+    throw new ManyHandsError("hand_unavailable", "hand", message);
   }
 
   async #deadline(over: AbortController, ending: AbortSignal): Promise<never> {

@@ -31,6 +31,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   hands: { ...coreOnly, packages: ["picomatch"] },
   "hands/docker": { ...coreOnly, packages: ["dockerode", "tar-stream"] },
   "hands/local": { ...coreOnly, packages: ["@anthropic-ai/sandbox-runtime"] },
+  "hands/mcp": { ...coreOnly, packages: ["@modelcontextprotocol/client"] },
   "hands/ssh": { ...coreOnly, packages: ["ssh2"] },
   resources: coreOnly,
   vault: coreOnly,

@@ -3,7 +3,7 @@ import type { HarnessContext, OfferedTool } from "../../core/effects.ts";
 import { isObject } from "../../core/json.ts";
 import type { Json } from "../../core/json.ts";
 import { invalidJsonOf } from "../../core/model.ts";
-import { HAND_MEMBER, callInput } from "../../core/tools.ts";
+import { HAND_MEMBER, callInput, namesItsHand } from "../../core/tools.ts";
 import { inputProblem } from "./inputProblem.ts";
 
 export type ToolChoice =
@@ -18,7 +18,8 @@ export function chooseTool(context: Pick<HarnessContext, "tools" | "hands">, nam
     const names = [...new Set(context.tools.map((tool) => tool.name))].join(", ");
     return refuse(`There is no tool "${name}". The tools are: ${names === "" ? "none" : names}.`);
   }
-  const tool = context.hands.length < 2 ? offers[0] : offers.find((offer) => offer.hand === handOf(input));
+  const isNamed = context.hands.length < 2 || (namesItsHand(name) && offers.length === 1);
+  const tool = isNamed ? offers[0] : offers.find((offer) => offer.hand === handOf(input));
   if (tool === undefined) {
     const hands = offers.map((offer) => `"${offer.hand ?? ""}"`).join(", ");
     return refuse(`Say which hand the call is for: the member "${HAND_MEMBER}" must be one of ${hands}.`);
@@ -26,7 +27,7 @@ export function chooseTool(context: Pick<HarnessContext, "tools" | "hands">, nam
   if (invalidJsonOf(input) !== undefined) {
     return refuse(`The input of this ${name} call is no valid JSON object. Send it again, whole.`, tool.hand);
   }
-  const problem = inputProblem(tool.input_schema, callInput(input, context.hands.length));
+  const problem = inputProblem(tool.input_schema, callInput(name, input, context.hands.length));
   if (problem === null) return { ok: true, tool };
   return refuse(`The input does not fit the tool ${name}: ${problem} The call did not run.`, tool.hand);
 }

@@ -2,7 +2,7 @@
 import type { OfferedTool } from "../../core/effects.ts";
 import { isObject } from "../../core/json.ts";
 import type { Json, JsonObject } from "../../core/json.ts";
-import { HAND_MEMBER } from "../../core/tools.ts";
+import { HAND_MEMBER, namesItsHand } from "../../core/tools.ts";
 
 /** One definition per tool name, in the order in which tools are offered: stable, so that the prompt's prefix is. */
 export function toolDefinitions(tools: readonly OfferedTool[], handCount: number): readonly JsonObject[] {
@@ -14,7 +14,7 @@ export function toolDefinitions(tools: readonly OfferedTool[], handCount: number
 function definition(offers: readonly OfferedTool[], handCount: number): JsonObject {
   const [first] = offers as readonly [OfferedTool, ...OfferedTool[]];
   const { name, description, input_schema } = first;
-  if (handCount < 2) return { name, description, input_schema };
+  if (handCount < 2 || namesItsHand(name)) return { name, description, input_schema };
   const hands = offers.map((offer) => offer.hand).filter((hand) => hand !== null);
   return { name, description, input_schema: withHand(input_schema, hands) };
 }

@@ -2,7 +2,16 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
 import { ManyHandsError } from "../../core/errors.ts";
-import type { Attached, Call, CallContext, CallResult, Hand, HandFiles } from "../../core/hand.ts";
+import type {
+  Attached,
+  Call,
+  CallContext,
+  CallResult,
+  Hand,
+  HandCommand,
+  HandFiles,
+  HandProcess,
+} from "../../core/hand.ts";
 import { parseEventId } from "../../core/ids.ts";
 import type { EventId } from "../../core/ids.ts";
 import { messageOf } from "../../core/json.ts";
@@ -39,6 +48,8 @@ export class ShellHand implements Hand {
   readonly openTerminal?: NonNullable<Hand["openTerminal"]>;
   readonly #ports: ShellHandPorts;
   readonly #follower: CallFollower;
+  /** Programs that are no calls: they end with this hand. */
+  readonly #processes = new Set<HandProcess>();
 
   constructor(ports: ShellHandPorts) {
     this.#ports = ports;
@@ -87,6 +98,20 @@ export class ShellHand implements Hand {
     return { status: fate.kind === "ended" ? fate.status : 1, output: window.text() };
   }
 
+  async openProcess(command: HandCommand, signal: AbortSignal): Promise<HandProcess> {
+    const { farEnd, link, clock } = this.#ports;
+    const { openHandProcess } = await import("./handProcess.ts");
+    const ending = AbortSignal.any([signal, link.signal]);
+    const opened = await openHandProcess({ farEnd, clock, startDirectory: link.facts.startDirectory }, command, ending);
+    if (link.signal.aborted) {
+      opened.close();
+      throw link.signal.reason as Error;
+    }
+    this.#processes.add(opened);
+    void opened.ended.then(() => this.#processes.delete(opened));
+    return opened;
+  }
+
   async ping(): Promise<number> {
     const start = performance.now();
     await this.#request("may", "/");
@@ -99,6 +124,7 @@ export class ShellHand implements Hand {
 
   async close(): Promise<void> {
     const reason = new ManyHandsError("hand_detached", "hand", "the hand was let go of; its commands live on");
+    for (const opened of this.#processes) opened.close();
     this.#ports.link.close(reason);
     this.#ports.farEnd.close();
   }
