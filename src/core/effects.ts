@@ -1,4 +1,5 @@
 /** The effects of a harness: the only doors it has to the world (invariant I8). */
+import type { RedactionCount } from "./redaction.ts";
 import type { CallOutcome, NewEvent, ResultBlock, BlobRef } from "./events.ts";
 import type { EventId } from "./ids.ts";
 import type { ModelOutcome, ModelRequest } from "./model.ts";
@@ -32,6 +33,7 @@ export interface CompletedCall {
   readonly output_ref?: BlobRef;
   readonly output_bytes?: number;
   readonly duration_ms?: number;
+  readonly redactions?: readonly RedactionCount[];
 }
 
 export interface EffectValues {

@@ -7,6 +7,7 @@ import type { Json, JsonObject } from "./json.ts";
 import type { HandSpec, PermissionMode } from "./config.ts";
 import type { GrantLasts, GrantScope } from "./vault.ts";
 import type { Origin } from "./errors.ts";
+import type { RedactionCount } from "./redaction.ts";
 
 /** Bytes kept beside the log under `blobs/<sha256>`. */
 export interface BlobRef {
@@ -156,6 +157,8 @@ export interface EventPayloads {
     readonly output_bytes?: number;
     /** Own: how long the call took as its hand measured it, in milliseconds. */
     readonly duration_ms?: number;
+    /** Own: what was taken out of what the call printed; absent where nothing was. */
+    readonly redactions?: readonly RedactionCount[];
   };
   "agent.thread_context_compacted": {
     /** Own: `clear_tool_results` blanks results before the seq in requests; `summarise` puts `summary` in place of all before it. */
@@ -227,6 +230,8 @@ export interface EventPayloads {
     /** null: the file did not exist. */
     readonly before: BlobRef | null;
     readonly after: BlobRef;
+    /** A stored credential was taken out of a version: with what is kept, the file cannot be put back as it was. */
+    readonly redacted?: boolean;
   };
   /** A resource is in its place at this far end; written before the first call leaves for it. */
   "resource.mounted": {

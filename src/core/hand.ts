@@ -4,6 +4,7 @@ import { ManyHandsError } from "./errors.ts";
 import type { CallOutcome, ResultBlock, SessionErrorType } from "./events.ts";
 import type { EventId } from "./ids.ts";
 import type { Json } from "./json.ts";
+import type { Redaction } from "./redaction.ts";
 import type { ToolSpec } from "./tools.ts";
 import type { Listen } from "./listen.ts";
 import type { Egress, HandEntrance } from "./vault.ts";
@@ -34,6 +35,11 @@ export interface CallContext {
   readonly onOutput: (chunk: Uint8Array) => Promise<void>;
   /** Awaited before a file is changed, so that both versions are on record first; rejects when they cannot be. */
   readonly willChange: (change: FileChange) => Promise<void>;
+  /**
+   * For what the hand makes of output before anybody else sees it: what is cut is redacted first, so that no cut goes
+   * through a credential. `onOutput` is given the raw bytes all the same. Absent: there is nothing to take out.
+   */
+  readonly redaction?: Redaction;
 }
 
 /** What a call gave. The hand does not throw for a command that failed: that is text for the model. */

@@ -187,6 +187,15 @@ export const limits = {
   lfsActionsMax: 10_000,
   lfsActionsMaxAll: 50_000,
   lfsActionMs: 3_600_000,
+  /** Bytes from the beginning of what looks like a token to its end: private keys are the longest. */
+  tokenBytesMax: 12 * KiB,
+  /** Bytes from how a token begins to where it is sure that it is none. */
+  tokenUndecidedBytesMax: 600,
+  /** Shorter values are not taken out of texts, nor shorter lines of them: they would be found by chance. */
+  redactedCharsMin: 8,
+  redactedLineCharsMin: 16,
+  /** What a terminal of a person may hold back of its output until it is known to be no credential, in milliseconds. */
+  terminalHoldMs: 30,
   /** Characters of a session's title. */
   titleCharsMax: 120,
 } as const;

@@ -7,16 +7,19 @@ import type { Call, CallContext, CallResult, FileChange, Hand } from "../core/ha
 import type { EventId } from "../core/ids.ts";
 import { messageOf } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
+import type { RedactionCount, Redaction } from "../core/redaction.ts";
 import type { SessionLog } from "../core/sessionLog.ts";
 import type { PendingToolUse, SessionState } from "../core/sessionState.ts";
 import { callInput } from "../core/tools.ts";
 import type { HandPool } from "./handPool.ts";
 import { OutputSpool } from "./outputSpool.ts";
+import { redactedBytes } from "./redactedStore.ts";
 
 export interface CallBoardPorts {
   readonly log: SessionLog;
   readonly hands: HandPool;
   readonly clock: Clock;
+  readonly redaction: Redaction;
   readonly emit: (events: readonly NewEvent[]) => Promise<unknown>;
   readonly onText: (id: EventId, text: string, offset: number) => void;
   readonly onCompleted: () => void;
@@ -98,15 +101,18 @@ export class CallBoard {
   }
 
   async #run(use: PendingToolUse, running: RunningCall): Promise<void> {
+    const { redaction } = this.#ports;
+    await redaction.ready();
     const spool = new OutputSpool(
       this.#ports.log,
       (text, offset) => this.#ports.onText(use.id, text, offset),
       this.#ports.report,
+      redaction.output(),
     );
     let completed: CompletedCall;
     try {
       const result = await this.#result(use, running, spool);
-      completed = await complete(use.id, result, spool);
+      completed = await complete(use.id, result, spool, redaction);
     } catch (thrown) {
       await spool.finish(false);
       if (this.#closed || hasCode(thrown, "hand_detached", "lease_lost", "cancelled")) {
@@ -131,7 +137,7 @@ export class CallBoard {
       const hand = await this.#ports.hands.get(use.hand);
       if (running.stop.signal.aborted && instance === null) return refused("Stopped before it reached the hand.");
       if (instance !== null && hand.instance !== instance) return lost(use.hand, why);
-      const context: CallContext = { onOutput: spool.reader(), willChange };
+      const context: CallContext = { onOutput: spool.reader(), willChange, redaction: this.#ports.redaction };
       try {
         if (instance === null) return await this.#dispatch(call, hand, use.hand, running, context);
         this.#reached(call.id, running);
@@ -170,9 +176,16 @@ export class CallBoard {
   }
 
   async #recordChange(id: EventId, change: FileChange): Promise<void> {
-    const before = change.before === null ? null : await this.#ports.log.putBlob(change.before);
-    const after = await this.#ports.log.putBlob(change.after);
-    await this.#ports.emit([{ type: "hand.file_change", tool_use_id: id, path: change.path, before, after }]);
+    const { log, redaction } = this.#ports;
+    const clean = (bytes: Uint8Array): Uint8Array => redactedBytes(bytes, redaction.bytes());
+    const versions = { before: change.before === null ? null : clean(change.before), after: clean(change.after) };
+    const isWhole = versions.before === change.before && versions.after === change.after;
+    const before = versions.before === null ? null : await log.putBlob(versions.before);
+    const after = await log.putBlob(versions.after);
+    const redacted = isWhole ? {} : { redacted: true };
+    await this.#ports.emit([
+      { type: "hand.file_change", tool_use_id: id, path: change.path, before, after, ...redacted },
+    ]);
   }
 
   #failed(use: PendingToolUse, running: RunningCall, thrown: unknown): CompletedCall {
@@ -187,17 +200,40 @@ export class CallBoard {
   }
 }
 
-async function complete(id: EventId, result: CallResult, spool: OutputSpool): Promise<CompletedCall> {
+/** Blocks of a hand that gives more than text are cleaned one by one. */
+function contentOf({ content }: CallResult, text: string, redaction: Redaction): NonNullable<CallResult["content"]> {
+  if (content === undefined) return [{ type: "text", text }];
+  return content.map((block) =>
+    block.type === "text" ? { ...block, text: redaction.outputText(block.text).text } : block,
+  );
+}
+
+async function complete(
+  id: EventId,
+  result: CallResult,
+  spool: OutputSpool,
+  redaction: Redaction,
+): Promise<CompletedCall> {
   const output_ref = await spool.finish(result.truncated);
+  const { text, counts } = redaction.outputText(result.text);
+  const redactions = most(spool.redactions(), counts);
   return {
     tool_use_id: id,
-    content: result.content ?? [{ type: "text", text: result.text === "" ? "(no output)" : result.text }],
+    content: contentOf(result, text === "" ? "(no output)" : text, redaction),
     is_error: result.is_error,
     outcome: result.outcome,
     output_bytes: result.output_bytes,
     ...(output_ref === undefined ? {} : { output_ref }),
     ...(result.duration_ms === undefined ? {} : { duration_ms: result.duration_ms }),
+    ...(redactions.length === 0 ? {} : { redactions }),
   };
+}
+
+/** The text shows a part of the output, or more than it: of each kind the larger number. */
+function most(a: readonly RedactionCount[], b: readonly RedactionCount[]): readonly RedactionCount[] {
+  const counts = new Map<string, number>();
+  for (const { kind, count } of [...a, ...b]) counts.set(kind, Math.max(count, counts.get(kind) ?? 0));
+  return Array.from(counts, ([kind, count]) => ({ kind, count }));
 }
 
 function refused(text: string): CallResult {

@@ -17,6 +17,7 @@ import { SessionRunner } from "./sessionRunner.ts";
 import type { SessionRunnerPorts } from "./sessionRunner.ts";
 
 export interface LocalSessionPorts extends OrchestratorPorts {
+  readonly redaction: SessionRunnerPorts["redaction"];
   readonly providers: ReadonlyMap<string, HandProvider>;
   readonly untilProvided: SessionRunnerPorts["untilProvided"];
   readonly onAppend: (events: readonly AnyEvent[]) => void;
@@ -106,7 +107,10 @@ export class LocalSession {
     if (change.title !== undefined && change.title.trim() === "") {
       throw new ManyHandsError("event_invalid", "session", "a title must not be empty");
     }
-    const title = change.title === undefined ? {} : { title: change.title.trim().slice(0, limits.titleCharsMax) };
+    const title =
+      change.title === undefined
+        ? {}
+        : { title: this.#ports.redaction.text(change.title.trim()).slice(0, limits.titleCharsMax) };
     const events: NewEvent[] = [{ type: "session.updated", ...change, ...title }];
     if (change.hands === undefined) await this.#withLease(() => this.#runner.append(events));
     else await this.#withLease(() => this.#changeHands(events, change.hands ?? []));
@@ -285,7 +289,8 @@ export class LocalSession {
 
   #titleFor(event: ClientEvent): readonly NewEvent[] {
     if (event.type !== "user.message" || this.log.state().title !== "") return [];
-    const text = event.content.find((block) => block.type === "text")?.text ?? "";
+    // Before it is cut: half a credential is none that would be found.
+    const text = this.#ports.redaction.text(event.content.find((block) => block.type === "text")?.text ?? "");
     const line = text.trim().split("\n", 1)[0]?.trim() ?? "";
     if (line === "") return [];
     const title = line.length > 60 ? `${line.slice(0, 59).toWellFormed().trimEnd()}…` : line;

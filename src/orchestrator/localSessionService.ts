@@ -6,6 +6,8 @@ import type { HandProvider } from "../core/hand.ts";
 import type { HandInfo, HandTest, HandTestOptions, OpenedHand } from "../core/handInfo.ts";
 import type { EventId, SessionId } from "../core/ids.ts";
 import { parseSessionId } from "../core/ids.ts";
+import { noRedaction } from "../core/redaction.ts";
+import type { Redaction } from "../core/redaction.ts";
 import { Emitter } from "../core/listen.ts";
 import type { Disposable } from "../core/listen.ts";
 import { SCHEMA_VERSION } from "../core/events.ts";
@@ -21,13 +23,14 @@ import { checkHands } from "./handChange.ts";
 import { listedHands, specOfUse } from "./handList.ts";
 import { LocalSession } from "./localSession.ts";
 import type { OrchestratorPorts } from "./ports.ts";
+import { redactedStore } from "./redactedStore.ts";
 import { SpareHands } from "./spareHands.ts";
 
 /** How often sessions that another window left behind are looked for, in milliseconds. */
 const WATCH_MS = 3_000;
 
 export class LocalSessionService implements SessionService {
-  readonly #ports: OrchestratorPorts;
+  readonly #ports: OrchestratorPorts & { readonly redaction: Redaction };
   readonly #providers = new Map<string, HandProvider>();
   readonly #sessions = new Map<SessionId, Promise<LocalSession>>();
   readonly #appended: Emitter<{ readonly session_id: SessionId; readonly event: AnyEvent }>;
@@ -44,14 +47,16 @@ export class LocalSessionService implements SessionService {
   #seen = new Map<SessionId, string>();
 
   constructor(ports: OrchestratorPorts) {
-    this.#ports = ports;
+    const redaction = ports.redaction ?? noRedaction;
+    // From here on nobody has the store itself.
+    this.#ports = { ...ports, redaction, store: redactedStore(ports.store, redaction) };
     const onError = (thrown: unknown): void => ports.report("a listener failed", thrown);
     this.#appended = new Emitter(onError);
     this.#streamed = new Emitter(onError);
     this.#changed = new Emitter(onError);
     this.#handsChanged = new Emitter(onError);
     this.#spares = new SpareHands({
-      ...ports,
+      ...this.#ports,
       providers: this.#providers,
       onChange: () => this.#handsChanged.fire(null),
     });

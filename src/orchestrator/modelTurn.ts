@@ -3,10 +3,13 @@ import type { EventType, StreamEvent } from "../core/events.ts";
 import { blockEventId } from "../core/ids.ts";
 import type { EventId } from "../core/ids.ts";
 import type { ModelDelta, ModelOutcome, ModelPort, ModelRequest } from "../core/model.ts";
+import type { Redaction } from "../core/redaction.ts";
+import { RedactedDeltas, redactedOutcome, redactedRequest, unsendable } from "./redactedTurn.ts";
 
 export interface ModelTurnPorts {
   readonly loadModel: () => Promise<ModelPort>;
   readonly stream: (event: StreamEvent) => void;
+  readonly redaction: Redaction;
   /** A call of this tool, for this hand if the model has named one, has begun to stream. */
   readonly onToolUse: (tool: string, hand: string | null) => void;
 }
@@ -26,8 +29,7 @@ export async function runModelTurn(
   ports: ModelTurnPorts,
 ): Promise<ModelOutcome> {
   const watch = createToolWatch(ports);
-  const onDelta = (delta: ModelDelta): void => {
-    watch(delta);
+  const show = (delta: ModelDelta): void => {
     const id = blockEventId(startId, delta.index);
     if (delta.kind === "delta") {
       ports.stream({ type: "event_delta", event_id: id, delta: delta.delta });
@@ -37,7 +39,15 @@ export async function runModelTurn(
     const name = delta.name === undefined ? {} : { name: delta.name };
     ports.stream({ type: "event_start", event: { id, type, ...name } });
   };
-  const outcome = await ask(request, signal, onDelta, ports);
+  const shown = new RedactedDeltas(ports.redaction, show);
+  const onDelta = (delta: ModelDelta): void => {
+    watch(delta);
+    shown.take(delta);
+  };
+  const clean = redactedRequest(request, ports.redaction);
+  const given = clean === null ? unsendable() : await ask(clean, signal, onDelta, ports);
+  const outcome = redactedOutcome(given, ports.redaction);
+  if (outcome.kind !== "failed") shown.end();
   if (outcome.kind === "failed") ports.stream({ type: "turn_discarded", model_request_start_id: startId });
   return outcome;
 }

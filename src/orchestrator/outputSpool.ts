@@ -1,6 +1,7 @@
-/** Takes the raw output of one call: forwards it to live viewers, and keeps what the model's text does not show. */
+/** Takes the raw output of one call: forwards it, redacted, to live viewers, and keeps what the model's text does not show. */
 import type { BlobRef } from "../core/events.ts";
 import { limits } from "../core/limits.ts";
+import type { RedactingStream, RedactionCount } from "../core/redaction.ts";
 import type { BlobWriter, SessionLog } from "../core/sessionLog.ts";
 
 /** Output up to this size stays in memory until it is known whether a blob is needed at all. */
@@ -10,6 +11,7 @@ export class OutputSpool {
   readonly #log: Pick<SessionLog, "createBlob" | "putBlob">;
   readonly #onText: (text: string, offset: number) => void;
   readonly #report: (what: string, thrown: unknown) => void;
+  readonly #redacting: RedactingStream;
   readonly #decoder = new TextDecoder("utf-8");
   #buffered: Uint8Array[] = [];
   #bytes = 0;
@@ -21,7 +23,9 @@ export class OutputSpool {
     log: Pick<SessionLog, "createBlob" | "putBlob">,
     onText: (text: string, offset: number) => void,
     report: (what: string, thrown: unknown) => void,
+    redacting: RedactingStream,
   ) {
+    this.#redacting = redacting;
     this.#log = log;
     this.#onText = onText;
     this.#report = report;
@@ -41,8 +45,13 @@ export class OutputSpool {
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
-    const offset = this.#bytes;
+    const offset = this.#bytes - this.#redacting.held;
     this.#bytes += chunk.byteLength;
+    await this.#pass(this.#redacting.write(chunk), offset);
+  }
+
+  async #pass(chunk: Uint8Array, offset: number): Promise<void> {
+    if (chunk.byteLength === 0) return;
     const text = this.#decoder.decode(chunk, { stream: true });
     if (text !== "") this.#onText(text, offset);
     const room = limits.outputBytesMax - this.#kept;
@@ -52,8 +61,14 @@ export class OutputSpool {
     await this.#keep(kept);
   }
 
+  /** What was taken out of the output so far. */
+  redactions(): readonly RedactionCount[] {
+    return this.#redacting.counts();
+  }
+
   /** The blob with all of the output, or undefined where `needed` is false or nothing could be kept. */
   async finish(needed: boolean): Promise<BlobRef | undefined> {
+    await this.#pass(this.#redacting.end(), this.#bytes - this.#redacting.held);
     const writer = this.#writer;
     const buffered = this.#buffered;
     this.#writer = null;

@@ -3,6 +3,7 @@ import type { HandSpec, PermissionPolicy } from "../core/config.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Harness, ModelSettings } from "../core/effects.ts";
 import type { Ids, SessionId } from "../core/ids.ts";
+import type { Redaction } from "../core/redaction.ts";
 import type { MountResource } from "../core/resource.ts";
 import type { ModelPort } from "../core/model.ts";
 import type { SessionStore } from "../core/sessionLog.ts";
@@ -33,6 +34,8 @@ export interface OrchestratorPorts {
   readonly loadMount: () => Promise<MountResource>;
   /** Absent: hands have no way to credentials. */
   readonly vault?: SessionVault;
+  /** Takes credentials out of whatever is appended, shown or sent to a model. Default: nothing is taken out. */
+  readonly redaction?: Redaction;
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
   /** False in Restricted Mode: nothing is executed then. */

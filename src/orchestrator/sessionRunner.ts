@@ -17,9 +17,11 @@ import { HandTools, toolsChangedText } from "./handTools.ts";
 import { harnessContext } from "./harnessContext.ts";
 import { runModelTurn } from "./modelTurn.ts";
 import type { OrchestratorPorts } from "./ports.ts";
+import type { Redaction } from "../core/redaction.ts";
 import { RecentEvents } from "./recentEvents.ts";
 
 export interface SessionRunnerPorts extends OrchestratorPorts {
+  readonly redaction: Redaction;
   readonly providers: ReadonlyMap<string, HandProvider>;
   /** Resolves when these kinds have providers, or when there is no use in waiting for them. */
   readonly untilProvided: (kinds: readonly string[], signal: AbortSignal) => Promise<void>;
@@ -68,6 +70,7 @@ export class SessionRunner {
       log,
       hands: this.#hands,
       clock: ports.clock,
+      redaction: ports.redaction,
       emit: (events) => this.append(events),
       onText: (tool_use_id, text, offset) => ports.stream({ type: "call_output", tool_use_id, offset, text }),
       onCompleted: () => this.#knock(),
@@ -249,6 +252,7 @@ export class SessionRunner {
       return await runModelTurn(startId, request, asking.signal, {
         loadModel: this.#ports.loadModel,
         stream: this.#ports.stream,
+        redaction: this.#ports.redaction,
         onToolUse: (tool, hand) => this.#warm(tool, hand),
       });
     } finally {

@@ -1,38 +1,83 @@
-/** Takes known secret values out of text, in every form in which they are likely to appear there. */
+/** Takes known secret values out of texts and outputs, in every form in which they are likely to appear there. */
+import { limits } from "../core/limits.ts";
+import { mapStrings } from "../core/redaction.ts";
+import type { RedactedText, RedactingStream, Redaction } from "../core/redaction.ts";
+import { TokenShapes } from "./tokenShapes.ts";
+import { TokenStream } from "./tokenStream.ts";
+import { ValueFinder } from "./valueFinder.ts";
+import { findForms } from "./valueForms.ts";
+import { ValueStream } from "./valueStream.ts";
 
-export interface Redactor {
+export interface Redactor extends Redaction {
   /** From now on `value` is taken out of texts. It stays known: what was a key yesterday may be in an error today. */
   add(value: string): void;
   redact(text: string): string;
 }
 
-const REDACTED = "[redacted]";
-/** Shorter values are not taken out: they would be found by chance. */
-const valueCharsMin = 8;
+export interface RedactorOptions {
+  /** Whether to look for well-known kinds of token in what hands print; asked for each output. Default: no. */
+  readonly detectTokens?: () => boolean;
+}
 
-export function createRedactor(): Redactor {
-  const forms = new Set<string>();
-  /** Longest first, so that a form that holds another is taken out whole. */
-  let ordered: readonly string[] = [];
+export function createRedactor({ detectTokens = () => false }: RedactorOptions = {}): Redactor {
+  const known = new Set<string>();
+  const forms = new Map<string, Uint8Array>();
+  const shapes = new TokenShapes();
+  let finder: ValueFinder | null = null;
+  const currentFinder = (): ValueFinder => (finder ??= new ValueFinder([...forms.values()]));
+
+  const bytes = (): RedactingStream => new ValueStream(currentFinder);
+  const output = (): RedactingStream => (detectTokens() ? new Chain(bytes(), new TokenStream(shapes)) : bytes());
+  const redact = (text: string): string =>
+    forms.size === 0 || text.length < limits.redactedCharsMin ? text : textThrough(bytes(), text).text;
   return {
     add(value) {
-      if (value.length < valueCharsMin) return;
-      for (const form of formsOf(value)) forms.add(form);
-      ordered = Array.from(forms).toSorted((a, b) => b.length - a.length);
+      if (known.has(value)) return;
+      known.add(value);
+      for (const form of findForms(value)) forms.set(Buffer.from(form).toString("latin1"), form);
+      finder = null;
     },
-    redact: (text) => ordered.reduce((rest, form) => rest.replaceAll(form, REDACTED), text),
+    redact,
+    text: redact,
+    json: (value) => (forms.size === 0 ? value : mapStrings(value, redact)),
+    bytes,
+    output,
+    outputText: (text) => textThrough(output(), text),
+    ready: () => (detectTokens() ? shapes.load() : Promise.resolve()),
   };
 }
 
-/** The value as it is, URL-encoded, JSON-escaped, and in base64 at each of the three places where it can begin in a group. */
-function formsOf(value: string): string[] {
-  const escaped = JSON.stringify(value).slice(1, -1);
-  const forms = [value, encodeURIComponent(value), escaped, JSON.stringify(escaped).slice(1, -1)];
-  for (const before of [0, 1, 2]) {
-    const padded = Buffer.concat([Buffer.alloc(before), Buffer.from(value)]);
-    // Only the characters whose six bits belong to the value alone.
-    const [from, to] = [Math.ceil((before * 8) / 6), Math.floor((padded.length * 8) / 6)];
-    forms.push(padded.toString("base64").slice(from, to), padded.toString("base64url").slice(from, to));
+/** The same string where nothing is found. */
+function textThrough(stream: RedactingStream, text: string): RedactedText {
+  const start = stream.write(Buffer.from(text));
+  const rest = stream.end();
+  const counts = stream.counts();
+  return { text: counts.length === 0 ? text : Buffer.concat([start, rest]).toString(), counts };
+}
+
+/** One stream after the other. */
+class Chain implements RedactingStream {
+  readonly #first: RedactingStream;
+  readonly #second: RedactingStream;
+
+  constructor(first: RedactingStream, second: RedactingStream) {
+    this.#first = first;
+    this.#second = second;
   }
-  return forms;
+
+  get held(): number {
+    return this.#first.held + this.#second.held;
+  }
+
+  write(chunk: Uint8Array): Uint8Array {
+    return this.#second.write(this.#first.write(chunk));
+  }
+
+  end(): Uint8Array {
+    return Buffer.concat([this.#second.write(this.#first.end()), this.#second.end()]);
+  }
+
+  counts(): ReturnType<RedactingStream["counts"]> {
+    return [...this.#first.counts(), ...this.#second.counts()];
+  }
 }

@@ -34,7 +34,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "hands/mcp": { ...coreOnly, packages: ["@modelcontextprotocol/client"] },
   "hands/ssh": { ...coreOnly, packages: ["ssh2"] },
   resources: coreOnly,
-  vault: coreOnly,
+  vault: { ...coreOnly, packages: ["@secretlint/secretlint-rule-preset-recommend"] },
   orchestrator: { ...coreOnly, node: false },
   vscode: { rooms: ["core", "orchestrator"], node: true, vscode: true, packages: [] },
   webview: {

@@ -5,6 +5,7 @@ import type { Call, CallResult } from "../../core/hand.ts";
 import { isObject } from "../../core/json.ts";
 import type { Json } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
+import type { Redaction } from "../../core/redaction.ts";
 import type { Fate } from "./callFollower.ts";
 import { renderChange, renderGlob, renderGrep, renderRead } from "./fileCalls.ts";
 import type { Rendered, ScriptResult } from "./fileCalls.ts";
@@ -69,6 +70,14 @@ export function unknown(text: string): CallResult {
   return { outcome: { kind: "unknown" }, text, is_error: true, output_bytes: 0, truncated: false };
 }
 
+/** A command in which something stands for a secret would do something else than it says. */
+export function markerText(marker: string): string {
+  return (
+    `The command did not run: "${marker}" in it stands for something secret that was taken out, which cannot be used here. Where a ` +
+    "credential is needed, use one that the developer has granted, by its name; to look for these very words, write them in two parts."
+  );
+}
+
 /** A command that ended, that goes on, or whose end is not on record. */
 export function commandResult(call: Call, fate: Fate, output: OutputWindow): Said {
   if (fate.kind === "ended") {
@@ -83,7 +92,8 @@ export function commandResult(call: Call, fate: Fate, output: OutputWindow): Sai
   return { outcome: { kind: "running" }, text, is_error: false };
 }
 
-export function fileResult(call: Call, status: number, output: Buffer, isTruncated: boolean): Said {
-  const result: ScriptResult = { status, output, isTruncated };
-  return { outcome: outcomeOf(status), ...bounded(renderFile(call.name, membersOf(call.input), result)) };
+/** Redacted before it is cut. */
+export function fileResult(call: Call, result: ScriptResult, redaction: Redaction): Said {
+  const { text, is_error } = renderFile(call.name, membersOf(call.input), result);
+  return { outcome: outcomeOf(result.status), ...bounded({ text: redaction.outputText(text).text, is_error }) };
 }

@@ -3,6 +3,7 @@ import picomatch from "picomatch";
 import type { FileChange } from "../../core/hand.ts";
 import type { Json } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
+import { markerAdded } from "../../core/redaction.ts";
 import { isBinary } from "./outputText.ts";
 import { quote } from "./supervisorScript.ts";
 
@@ -72,6 +73,22 @@ export type Planned =
 
 /** What `write` or `edit` makes of the file; `before` is null where there is none. */
 export function planChange(name: string, input: Members, path: string, before: Buffer | null): Planned {
+  const planned = plannedChange(name, input, path, before);
+  if (!planned.ok) return planned;
+  const after = Buffer.from(planned.change.after).toString("utf8");
+  const marker = markerAdded(before?.toString("utf8") ?? "", after);
+  return marker === null ? planned : { ok: false, text: markerText(path, marker) };
+}
+
+function markerText(path: string, marker: string): string {
+  return (
+    `Nothing was written: the new content of ${path} has "${marker}" where the file has none. That stands for something secret that was ` +
+    "taken out of what you read; written back, it would destroy it. Leave those lines as they are: edit only other parts of the " +
+    "file, by edit, or change it by a command that does not name the secret."
+  );
+}
+
+function plannedChange(name: string, input: Members, path: string, before: Buffer | null): Planned {
   if (name === "write") {
     const after = Buffer.from(textOf(input, "content"));
     const verb = before === null ? "Created" : "Replaced the content of";

@@ -1,5 +1,6 @@
 /** What the model reads of a call's output: head and tail, valid Unicode, readable; what was left out is said. */
 import { limits } from "../../core/limits.ts";
+import type { RedactingStream } from "../../core/redaction.ts";
 
 const HEAD_BYTES = Math.floor(limits.modelOutputBytesMax / 3);
 const TAIL_BYTES = limits.modelOutputBytesMax - HEAD_BYTES;
@@ -41,6 +42,29 @@ export class OutputWindow {
     const left = this.#bytes - this.#head.length - this.#tail.length;
     const gap = `\n\n[… ${left} bytes left out here; the whole output of ${this.#bytes} bytes is in the session log …]\n\n`;
     return readable(atCharacter(this.#head, false)) + gap + readable(atCharacter(this.#tail, true));
+  }
+}
+
+/** A window whose bytes are redacted before any of them is cut away. */
+export class RedactedWindow {
+  readonly window = new OutputWindow();
+  readonly #redacting: RedactingStream | undefined;
+  /** That were printed. */
+  bytes = 0;
+
+  constructor(redacting: RedactingStream | undefined) {
+    this.#redacting = redacting;
+  }
+
+  add(chunk: Uint8Array): void {
+    this.bytes += chunk.byteLength;
+    this.window.add(this.#redacting === undefined ? chunk : this.#redacting.write(chunk));
+  }
+
+  /** The window with all that was added. */
+  end(): OutputWindow {
+    if (this.#redacting !== undefined) this.window.add(this.#redacting.end());
+    return this.window;
   }
 }
 

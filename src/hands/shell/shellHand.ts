@@ -16,14 +16,15 @@ import { parseEventId } from "../../core/ids.ts";
 import type { EventId } from "../../core/ids.ts";
 import { messageOf } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
+import { markerAdded, noRedaction } from "../../core/redaction.ts";
 import { CallFollower } from "./callFollower.ts";
 import type { Fate } from "./callFollower.ts";
-import { commandResult, fileResult, membersOf, notRun, timeoutOf, unknown } from "./callResults.ts";
+import { commandResult, fileResult, markerText, membersOf, notRun, timeoutOf, unknown } from "./callResults.ts";
 import type { Members } from "./callResults.ts";
 import { changeScript, globScript, grepScript, planChange, readScript } from "./fileCalls.ts";
 import type { JournalFiles } from "./journalFiles.ts";
 import type { Link } from "./link.ts";
-import { OutputWindow } from "./outputText.ts";
+import { OutputWindow, RedactedWindow } from "./outputText.ts";
 import type { FarEnd } from "./shellStream.ts";
 import { quote } from "./supervisorScript.ts";
 
@@ -157,7 +158,7 @@ export class ShellHand implements Hand {
 
   async #execute(call: Call, context: CallContext): Promise<CallResult> {
     const input = membersOf(call.input);
-    if (call.name === "bash_output") return this.#follow(input);
+    if (call.name === "bash_output") return this.#follow(input, context);
     if (call.name === "write" || call.name === "edit") {
       // Its script is made from the file as it is now: for a call that ran before, that would be the file after it.
       const fate = await this.#follower.look(call.id);
@@ -197,7 +198,9 @@ export class ShellHand implements Hand {
     const { command, restart } = input;
     if (restart === true) await this.#request("keep", "-");
     if (typeof command === "string" && command.trim() !== "") {
-      return command.includes("\0") ? notRun("A command cannot hold a NUL character.") : command;
+      if (command.includes("\0")) return notRun("A command cannot hold a NUL character.");
+      const marker = markerAdded("", command);
+      return marker === null ? command : notRun(markerText(marker));
     }
     if (restart === true) return "echo 'The shell begins anew, in the start directory.'";
     return notRun("Give a command, or restart: true.");
@@ -236,18 +239,20 @@ export class ShellHand implements Hand {
     if (first.kind === "void") return notRun("The call was about to start when its supervisor ended; it did not run.");
     if (first.kind === "none") return notRun("The hand has no record of this call; it did not run.");
     const { clock, files } = this.#ports;
-    const output = new OutputWindow();
+    // What a file tool prints is read here first, and redacted when it is text.
+    const printed = new RedactedWindow(call.name === "bash" ? context.redaction?.output() : undefined);
     const wait = call.name === "bash" ? timeoutOf(call.input) : limits.bashTimeoutMsMax;
     const fate = await this.#follower.follow(call.id, first, first.began + wait, async (chunk) => {
-      output.add(chunk);
+      printed.add(chunk);
       await context.onOutput(chunk);
     });
     if (fate.kind === "void") return notRun("The call was about to start when its supervisor ended; it did not run.");
     // It may have ended long before it was asked for.
     const took = first.kind === "ended" ? await files.took(call.id) : clock.now() - fate.began;
+    const output = printed.end();
     return {
-      ...(await this.#render(call, fate, output)),
-      output_bytes: output.bytes,
+      ...(await this.#render(call, fate, output, context)),
+      output_bytes: printed.bytes,
       truncated: output.isTruncated,
       ...(took === undefined ? {} : { duration_ms: Math.max(0, Math.round(took)) }),
     };
@@ -257,9 +262,11 @@ export class ShellHand implements Hand {
     call: Call,
     fate: Fate,
     output: OutputWindow,
+    { redaction = noRedaction }: CallContext,
   ): Promise<Pick<CallResult, "outcome" | "text" | "is_error">> {
     if (fate.kind === "ended" && call.name !== "bash") {
-      return fileResult(call, fate.status, await this.#whole(call.id, output), output.isTruncated);
+      const whole = await this.#whole(call.id, output);
+      return fileResult(call, { status: fate.status, output: whole, isTruncated: output.isTruncated }, redaction);
     }
     const result = commandResult(call, fate, output);
     // Ended by a signal, it had no chance to leave its environment and directory.
@@ -276,7 +283,7 @@ export class ShellHand implements Hand {
     return Buffer.concat(pieces);
   }
 
-  async #follow(input: Members): Promise<CallResult> {
+  async #follow(input: Members, { redaction }: CallContext): Promise<CallResult> {
     const id = parseEventId(input["call_id"]);
     if (id === undefined) return notRun("call_id must be the id of a bash call (sevt_…).");
     const { signal } = input;
@@ -284,11 +291,12 @@ export class ShellHand implements Hand {
     const first = await this.#follower.look(id);
     if (first.kind === "none") return notRun(`This hand knows no call ${id}.`);
     if (first.kind === "gone") return notRun(`The call ${id} ended before, and its result was given.`);
-    const output = new OutputWindow();
+    const printed = new RedactedWindow(redaction?.output());
     const wait = typeof input["wait_ms"] === "number" ? Math.min(input["wait_ms"], limits.bashOutputWaitMsMax) : 0;
     const until = this.#ports.clock.now() + wait;
-    const fate = await this.#follower.follow(id, first, until, async (chunk) => output.add(chunk));
-    const base = { output_bytes: output.bytes, truncated: false };
+    const fate = await this.#follower.follow(id, first, until, async (chunk) => printed.add(chunk));
+    const output = printed.end();
+    const base = { output_bytes: printed.bytes, truncated: false };
     const said = commandResult({ id, name: "bash", input: {} }, fate, output);
     if (fate.kind === "running") {
       const text = said.text.replace(/\[still running[^\n]*$/, `[${id} is still running]`);

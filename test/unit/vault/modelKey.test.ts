@@ -185,9 +185,9 @@ describe("the model's key", () => {
     const fixture = new Fixture();
     assert.match(fixture.redactor.redact(KEY), /sk-ant/);
     await fixture.keys.set("", KEY);
-    assert.equal(fixture.redactor.redact(`key ${KEY}!`), "key [redacted]!");
+    assert.equal(fixture.redactor.redact(`key ${KEY}!`), "key [redacted: credential]!");
     await fixture.keys.clear("");
-    assert.equal(fixture.redactor.redact(KEY), "[redacted]", "also after it was removed");
+    assert.equal(fixture.redactor.redact(KEY), "[redacted: credential]", "also after it was removed");
   });
 });
 
@@ -200,7 +200,7 @@ describe("the redactor", () => {
     const json = JSON.stringify({ value });
     for (const text of [value, encodeURIComponent(value), json, JSON.stringify({ json })]) {
       const clean = redactor.redact(`a ${text} b`);
-      assert.ok(clean.includes("[redacted]") && !clean.includes("key"), clean);
+      assert.ok(clean.includes("[redacted: credential]") && !clean.includes("key"), clean);
     }
   });
 
@@ -212,8 +212,8 @@ describe("the redactor", () => {
         for (const encoding of ["base64", "base64url"] as const) {
           const text = Buffer.from(before + KEY + after).toString(encoding);
           const clean = redactor.redact(text);
-          assert.ok(clean.includes("[redacted]"), `${before}|${after}`);
-          const rest = clean.replace("[redacted]", "");
+          assert.ok(clean.includes("[redacted: credential]"), `${before}|${after}`);
+          const rest = clean.replace("[redacted: credential]", "");
           assert.ok(rest.length <= Math.ceil(((before.length + after.length + 4) * 8) / 6) + 4, clean);
         }
       }

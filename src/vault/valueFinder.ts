@@ -1,0 +1,132 @@
+/** Finds the forms of values in bytes, also where base64 or hex is broken into lines, and says what is not yet decided. */
+import { FormMatcher } from "./formMatcher.ts";
+import type { Range } from "./formMatcher.ts";
+
+const NEWLINE = 10;
+const RETURN = 13;
+/** A line break within an encoding follows at least so many of its characters: tools break at 60, 64 or 76. */
+const RUN_MIN = 16;
+
+const IS_ENCODED = new Uint8Array(256);
+for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_") {
+  IS_ENCODED[char.charCodeAt(0)] = 1;
+}
+
+export interface Found {
+  /** In order, none of them touching the next but at its edge. */
+  readonly ranges: readonly Range[];
+  /** From here on the bytes could be the beginning of something that is not whole yet. */
+  readonly open: number;
+}
+
+export class ValueFinder {
+  readonly #matcher: FormMatcher;
+
+  constructor(forms: readonly Uint8Array[]) {
+    this.#matcher = new FormMatcher(forms);
+  }
+
+  get isEmpty(): boolean {
+    return this.#matcher.longest === 0;
+  }
+
+  /** `run`: how many characters of an encoding, up to `RUN_MIN`, stand right before the bytes. */
+  find(bytes: Buffer, run: number, isLast: boolean): Found {
+    if (this.isEmpty) return { ranges: [], open: bytes.length };
+    const found = [...this.#matcher.find(bytes)];
+    let open = isLast ? bytes.length : this.#matcher.openFrom(bytes);
+    const joined = joinLines(bytes, run);
+    if (joined !== null) {
+      for (const { start, end } of this.#matcher.find(joined.bytes)) {
+        found.push({ start: joined.placeOf(start), end: joined.placeOf(end - 1) + 1 });
+      }
+      if (!isLast) open = Math.min(open, joined.placeOf(this.#matcher.openFrom(joined.bytes)));
+    }
+    return { ranges: united(found), open };
+  }
+}
+
+/** Up to `RUN_MIN` characters of an encoding at the end of `bytes`, which stand after `run` others. */
+export function runAtEnd(bytes: Uint8Array, run: number): number {
+  let length = 0;
+  while (length < RUN_MIN && length < bytes.length && IS_ENCODED[bytes[bytes.length - 1 - length] as number] === 1) {
+    length += 1;
+  }
+  return length === bytes.length ? Math.min(RUN_MIN, length + run) : length;
+}
+
+interface Joined {
+  readonly bytes: Buffer;
+  /** Where a byte of the joined ones stands in the given ones. */
+  placeOf(at: number): number;
+}
+
+/** The bytes without the line breaks that stand within an encoding; null where there is none. */
+function joinLines(bytes: Buffer, run: number): Joined | null {
+  const pieces: Buffer[] = [];
+  /** Per piece: where it begins among the joined bytes, and among the given ones. */
+  const places: { readonly joined: number; readonly given: number }[] = [];
+  let from = 0;
+  let length = 0;
+  const cut = (to: number, next: number): void => {
+    places.push({ joined: length, given: from });
+    pieces.push(bytes.subarray(from, to));
+    length += to - from;
+    from = next;
+  };
+  for (let at = nextRunEnd(bytes, 0, run); at !== -1; at = nextRunEnd(bytes, at, 0)) {
+    const next = at + lineBreakAt(bytes, at);
+    if (next > at) cut(at, next);
+  }
+  if (pieces.length === 0) return null;
+  cut(bytes.length, bytes.length);
+  const placeOf = (at: number): number => {
+    let [low, high] = [0, places.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((places[middle]?.joined ?? 0) <= at) low = middle;
+      else high = middle - 1;
+    }
+    const place = places[low] ?? { joined: 0, given: 0 };
+    return place.given + at - place.joined;
+  };
+  return { bytes: Buffer.concat(pieces), placeOf };
+}
+
+/** Where the next run of enough characters of an encoding ends; -1: there is none. A look at each sixteenth byte finds all. */
+function nextRunEnd(bytes: Buffer, from: number, run: number): number {
+  const count = bytes.length;
+  if (run > 0) {
+    let end = from;
+    while (end < count && IS_ENCODED[bytes[end] as number] === 1) end += 1;
+    if (end - from + run >= RUN_MIN) return end;
+  }
+  for (let at = from + RUN_MIN - 1; at < count; at += RUN_MIN) {
+    if (IS_ENCODED[bytes[at] as number] !== 1) continue;
+    let start = at;
+    while (start > from && at - start < RUN_MIN && IS_ENCODED[bytes[start - 1] as number] === 1) start -= 1;
+    let end = at + 1;
+    while (end < count && IS_ENCODED[bytes[end] as number] === 1) end += 1;
+    if (end - start >= RUN_MIN) return end;
+    at = end - 1;
+  }
+  return -1;
+}
+
+/** Bytes of the line break there; a return at the very end may be the first half of one. */
+function lineBreakAt(bytes: Buffer, at: number): number {
+  if (bytes[at] === NEWLINE) return 1;
+  if (bytes[at] !== RETURN) return 0;
+  return bytes[at + 1] === NEWLINE ? 2 : Number(at + 1 === bytes.length);
+}
+
+function united(found: Range[]): readonly Range[] {
+  if (found.length < 2) return found;
+  const ranges: { start: number; end: number }[] = [];
+  for (const { start, end } of found.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && start < last.end) last.end = Math.max(last.end, end);
+    else ranges.push({ start, end });
+  }
+  return ranges;
+}
