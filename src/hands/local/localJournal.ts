@@ -37,7 +37,7 @@ async function inspect(given: string): Promise<FileFacts> {
 async function readStatus(path: string): Promise<number | null> {
   const text = await readFile(path, "utf8").catch(() => "");
   // Without its end mark the line is still being written.
-  const found = /^(\d+) \.\n$/.exec(text);
+  const found = /^(\d+) \.\n/.exec(text);
   return found === null ? null : Number(found[1]);
 }
 

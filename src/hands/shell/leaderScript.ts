@@ -23,50 +23,61 @@ mh_start() {
 `;
 
 /**
- * What becomes the process group of a call. Arguments: id, kind (b: bash tool, s: script), state or -. Or one: the name of
- * a file for the id, so that the waiter knows it; then the words come as a line from stream 6, with an end mark.
+ * What becomes the process group of a call. Arguments: id, kind (b: bash tool, s: script), state or -. Without them, these
+ * words come as a line from stream 6, with an end mark.
+ *
+ * The claim is text of shell that sets __mh_c. Where a command came to its end by itself, bash leaves its status and what
+ * it printed, if that is short and plain, for the waiter, which would need a fork to look at it. `exit`, a trap of the
+ * command's own and signals are left to the waiter.
  */
-export const leader = `
+export const leader = String.raw`
 ${startTime}
 mh_start $$
-__mh_g="$$ $mh_t $MH_B ." __mh_d=$MH_D __mh_u=$MH_U __mh_j=$MH_J
+__mh_g="$$ $mh_t $MH_B ." __mh_d=$MH_D __mh_u=$MH_U __mh_j=$MH_J __mh_n=$MH_L __mh_i= __mh_x=
 unset -f mh_start
-unset mh_t MH_J MH_D MH_B MH_U MH_LEAD
-if [ $# = 1 ]; then
-  read -r __mh_i __mh_k __mh_s __mh_x <&6 || exit 1
-  [ "$__mh_x" = . ] || exit 1
+unset mh_t MH_J MH_D MH_B MH_U MH_L MH_LEAD
+__mh_left() {
+  umask 077
+  if [ "$__mh_k" = b ]; then { export -p && echo ':'; } >"$__mh_i.e"; fi
+  if [ -z "$__mh_x" ] || [ -z "\${BASH_VERSION-}" ]; then return; fi
+  LC_ALL=C IFS= __mh_t=
+  if builtin read -r -d '' -n "$((__mh_n + 1))" __mh_t; then return; fi <"$__mh_i.o"
+  __mh_t=\${__mh_t//\\/\\\\}
+  __mh_t=\${__mh_t//$'\n'/\\n}
+  __mh_t=\${__mh_t//$'\t'/\\t}
+  case $__mh_t in *[!\ -~]*) return ;; esac
+  builtin printf '%s .\n=%s\n' "$__mh_x" "$__mh_t" >"$__mh_i.s"
+} 2>/dev/null
+trap '[ -z "$__mh_i" ] || __mh_left' EXIT
+if [ $# = 0 ]; then
+  read -r __mh_m __mh_k __mh_s __mh_x <&6 && [ "$__mh_x" = . ] || exit 1
   exec 6<&-
-  printf '%s\\n' "$__mh_i" >"$1" || exit 125
+  set -- "$__mh_m" "$__mh_k" "$__mh_s"
+  __mh_x=
   [ -z "\${BASH_VERSION-}" ] || SECONDS=0
-else __mh_i=$1 __mh_k=$2 __mh_s=$3
 fi
 set -C
-{ : >"$__mh_i.r"; } 2>/dev/null || exit 125
+{ printf '%s\n' "$__mh_g" >"$1.g"; } 2>/dev/null || exit 125
 set +C
-exec >"$__mh_i.o" 2>&1
-printf '%s\\n' "$__mh_g" >"$__mh_i.g" || exit 125
-. "$__mh_j/$__mh_i.c"
-__mh_e=$__mh_j/$__mh_i.e __mh_s=$__mh_j/$__mh_s.e
-if [ "$__mh_k" = b ]; then
-  if [ -s "$__mh_s" ]; then . "$__mh_s"; __mh_d=$PWD; fi
-  __mh_save() {
-    umask 077
-    { export -p && echo ':'; } >"$__mh_e"
-  } 2>/dev/null
-  trap __mh_save EXIT
-fi
+exec >"$1.o" 2>&1
+__mh_k=$2 __mh_s=$__mh_j/$3.e
+. "$__mh_j/$1.c"
+if [ "$__mh_k" = b ] && [ -s "$__mh_s" ]; then . "$__mh_s"; __mh_d=$PWD; fi
+__mh_i=$__mh_j/$1
 umask "$__mh_u"
 set --
 cd -- "$__mh_d" || exit 1
 eval "$__mh_c"
-`;
+{ __mh_x=$?; set +x; } 2>/dev/null
+exit "$__mh_x"
+`.replaceAll(String.raw`\$`, "$");
 
 export const leaders = `
-# What a leader is made with; sets mh_x to how it ended. First the shell, the rest as the leader wants it.
+# Runs a leader to its end and sets mh_x to how that was. First the shell, the rest as the leader wants it.
 mh_lead() {
   mh_sh=$1
   shift
-  export MH_J MH_D MH_B MH_U
+  export MH_J MH_D MH_B MH_U MH_L
   if [ -n "$MH_SETSID" ]; then setsid $mh_sh -c "$MH_LEAD" many-hands "$@" 8>&-
   else
     set -m
@@ -82,26 +93,36 @@ mh_wait() {
   mh_ended "$1"
 }
 
-# id: records how its leader ended, and says so. What was voided has not run.
+# id: records how its leader ended, unless it did so itself, and says so. What was voided has not run.
 mh_ended() {
-  [ ! -e "$1.v" ] || return
-  printf '%s .\\n' "$mh_x" >"$1.s"
   mh_h=-
-  if [ "$MH_L" -gt 0 ]; then
-    if [ -s "$1.o" ]; then mh_h=$(od -An -v -tx1 -N "$((MH_L + 1))" "$1.o"); else mh_h=; fi
+  if [ -s "$1.s" ]; then { IFS= read -r mh_x && IFS= read -r mh_h; } <"$1.s"; mh_x=\${mh_x% .}
+  else
+    mh_g=
+    { read -r mh_g <"$1.g"; } 2>/dev/null
+    case $mh_g in void) return ;; '') [ "$mh_x" != 125 ] || return ;; esac
+    printf '%s .\\n' "$mh_x" >"$1.s"
+    if [ "$MH_L" -gt 0 ]; then
+      if [ -s "$1.o" ]; then mh_h=$(od -An -v -tx1 -N "$((MH_L + 1))" "$1.o"); else mh_h=; fi
+    fi
+    mh_i=$1
+    set -- $mh_h
+    mh_h=$*
+    set -- "$mh_i"
   fi
-  mh_i=$1
-  set -- $mh_h
-  printf '\\n%s E %s %s %s\\n' "$MH_N" "$mh_i" "$mh_x" "$*" >&8
+  printf '\\n%s E %s %s %s\\n' "$MH_N" "$1" "$mh_x" "$mh_h" >&8
 }
 
-# name: runs beside the supervisor, with a leader that waits. Stream 6 is the FIFO of that name.
+# Runs beside the supervisor, with a leader that waits. Stream 6 is its FIFO: the call comes twice, and the leader took the
+# first line, or a part of it, if it lived. Whoever makes id.g runs it.
 mh_wait_ahead() {
-  mh_lead "$MH_SH" "$1.i"
-  if { read -r mh_i <"$1.i"; } 2>/dev/null; then mh_ended "$mh_i"
-  elif read -r mh_i mh_k mh_s mh_e <&6 && [ "$mh_e" = . ]; then
-    exec 6<&-
-    mh_wait "$mh_i" "$mh_k" "$mh_s"
+  mh_lead "$MH_SH"
+  mh_i=
+  while read -r mh_a mh_b mh_c mh_d; do [ "$mh_d" != . ] || mh_i=$mh_a mh_k=$mh_b mh_s=$mh_c; done <&6
+  exec 6<&-
+  if [ -z "$mh_i" ]; then :
+  elif [ -e "$mh_i.g" ]; then mh_ended "$mh_i"
+  else mh_wait "$mh_i" "$mh_k" "$mh_s"
   fi
 }
 
@@ -120,7 +141,7 @@ mh_ahead() {
     fi
     if [ -p "$mh_w" ] && command exec 7<>"$mh_w"; then
       # Not as redirections of a function: some shells keep what these close, to open it again.
-      { exec 6<"$mh_w" </dev/null >/dev/null 7>&- 9>&-; mh_wait_ahead "$mh_w"; } &
+      { exec 6<"$mh_w" </dev/null >/dev/null 7>&- 9>&-; mh_wait_ahead; } &
       MH_W=$mh_w
     else MH_W=-
     fi
@@ -128,28 +149,24 @@ mh_ahead() {
   [ "$1" = - ] || mh_reply "$1 ok"
 } 2>/dev/null
 
-# id: adds to mh_x what the leader of a call that is forgotten has left.
+# id: adds to mh_x the FIFO of a call that is forgotten.
 mh_left() {
   case $MH_WS in
     *" $1:"*)
       mh_w=\${MH_WS#*" $1:"}
       mh_w=\${mh_w%% *}
       MH_WS=\${MH_WS%%" $1:"*}\${MH_WS#*" $1:$mh_w"}
-      mh_x="$mh_x $mh_w $mh_w.i" ;;
+      mh_x="$mh_x $mh_w" ;;
   esac
 }
 
-# What supervisors that are no more have left.
+# FIFOs of supervisors that are no more.
 mh_sweep() {
   mh_x=
   for mh_w in w-*; do
     mh_i=\${mh_w#w-}
     mh_i=\${mh_i%%-*}
-    case $mh_w in
-      *.i) if read -r mh_i <"$mh_w" && [ -e "$mh_i.c" ]; then continue; fi ;;
-      *) if [ "$mh_i" != $$ ] && kill -0 "$mh_i"; then continue; fi ;;
-    esac
-    mh_x="$mh_x $mh_w"
+    [ "$mh_i" != $$ ] && kill -0 "$mh_i" || mh_x="$mh_x $mh_w"
   done
   [ "$mh_x" = ' w-*' ] || rm -f $mh_x
 } 2>/dev/null
@@ -163,7 +180,7 @@ mh_no_leader() {
 mh_start_call() {
   case $MH_W in
     w-*)
-      printf '%s %s %s .\\n' "$1" "$2" "$MH_S" >&7
+      printf '%s %s %s .\\n' "$1" "$2" "$MH_S" "$1" "$2" "$MH_S" >&7
       exec 7>&-
       MH_WS="$MH_WS $1:$MH_W"
       MH_W= ;;

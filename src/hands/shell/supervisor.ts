@@ -111,10 +111,9 @@ export class Supervisor {
   }
 
   #noticed(line: string): void {
-    const [nonce, kind, id = "", status = "", ...hex] = line.trimEnd().split(" ");
+    const [nonce, kind, id = "", status = "", ...words] = line.split(" ");
     if (nonce !== this.#nonce || kind !== "E") return this.#heard(line);
-    const isInline = this.#inlineBytes > 0 && hex[0] !== "-" && hex.length <= this.#inlineBytes;
-    const output = isInline ? Buffer.from(hex.join(""), "hex") : null;
+    const output = this.#inlineBytes > 0 ? inlineOutput(words, this.#inlineBytes) : null;
     this.#ended.fire({ id, status: Number(status), output });
   }
 
@@ -131,6 +130,18 @@ export class Supervisor {
     this.#stream.close();
     this.#lost.fire(whole);
   }
+}
+
+/** As bytes in hexadecimal, or behind `=` as plain text. Null: too long, or not told. */
+function inlineOutput(words: readonly string[], bytesMax: number): Buffer | null {
+  const [first = ""] = words;
+  if (first.startsWith("=")) {
+    const spelt: Readonly<Record<string, string>> = { n: "\n", t: "\t" };
+    const text = words.join(" ").slice(1);
+    return Buffer.from(text.replaceAll(/\\(.)/g, (_, char: string) => spelt[char] ?? char));
+  }
+  const hex = words.filter((word) => word !== "");
+  return first === "-" || hex.length > bytesMax ? null : Buffer.from(hex.join(""), "hex");
 }
 
 function factsOf(text: string, settings: SupervisorSettings): FarFacts {

@@ -7,10 +7,10 @@
  *
  * What is read at the far end comes as `data`: a length, that many bytes, a newline.
  *
- * Files of a call: `id.c` the claim (made with O_EXCL: an id runs once, for ever; in it the caller's time and
- * the command, as text of shell), `id.r` the right to start it (O_EXCL
- * too: leader or voider, never both), `id.g` group, start time and boot id, `id.o` output, `id.s` exit status with an
- * end mark, `id.e` environment and directory at its end, `id.n` and `id.p` new and old content of a file.
+ * Files of a call: `id.c` the claim (made with O_EXCL: an id runs once, for ever; in it the caller's time and the command,
+ * as text of shell), `id.g` group, start time and boot id (O_EXCL too: who makes it has the right to start; a voider writes
+ * `void`), `id.o` output, `id.s` exit status with an end mark, perhaps the output in a line, `id.e` environment and directory at
+ * its end, `id.n` and `id.p` new and old content of a file.
  * `w-…`: how a call reaches the leader that waits for it.
  */
 import { isUtf8 } from "node:buffer";
@@ -105,7 +105,8 @@ mh_look() {
   { read -r mh_a <"$2.g"; } 2>/dev/null
   case $mh_a in
     *' .') if mh_lives $mh_a; then mh_reply "$1 running $mh_c"; else mh_reply "$1 lost $mh_c"; fi ;;
-    *) if [ -e "$2.v" ]; then mh_reply "$1 void $mh_c"; else mh_reply "$1 claimed $mh_c"; fi ;;
+    void) mh_reply "$1 void $mh_c" ;;
+    *) mh_reply "$1 claimed $mh_c" ;;
   esac
 }
 mh_lives() { [ "$3" = "$MH_B" ] || return 1; mh_start "$1"; [ "$mh_t" = "$2" ]; }
@@ -114,7 +115,7 @@ mh_lives() { [ "$3" = "$MH_B" ] || return 1; mh_start "$1"; [ "$mh_t" = "$2" ]; 
 mh_void() {
   mh_w=1
   set -C
-  { : >"$2.r" && : >"$2.v" && mh_w=0; } 2>/dev/null
+  { echo void >"$2.g" && mh_w=0; } 2>/dev/null
   set +C
   if [ "$mh_w" = 0 ]; then mh_reply "$1 ok"; else mh_reply "$1 seen"; fi
 }
@@ -144,14 +145,14 @@ mh_ack() {
   MH_R=
   shift
   for mh_i in "$@"; do
-    [ -s "$mh_i.s" ] || [ -e "$mh_i.v" ] || continue
+    if [ ! -s "$mh_i.s" ]; then read -r mh_a <"$mh_i.g" && [ "$mh_a" = void ] || continue; fi
     printf '%s\\n' "$mh_i" >>ledger || continue
     mh_high "$mh_i"
-    mh_x="$mh_x $mh_i.c $mh_i.o $mh_i.s $mh_i.r $mh_i.g $mh_i.n $mh_i.p $mh_i.v"
+    mh_x="$mh_x $mh_i.c $mh_i.o $mh_i.s $mh_i.g $mh_i.n $mh_i.p"
     [ "$mh_i" = "$MH_S" ] || mh_x="$mh_x $mh_i.e"
     mh_left "$mh_i"
   done
-  if [ -n "$mh_x" ]; then rm -f $mh_x 8>&- 9>&- & fi
+  if [ -n "$mh_x" ]; then rm -f $mh_x 7>&- 8>&- 9>&- & fi
   mh_reply "$mh_q ok"
 } 2>/dev/null
 `;
