@@ -1,6 +1,7 @@
 /** The vault's part of the composition: a start does not wait for it, and loads nothing of it but this. */
 import type { NewEvent } from "./core/events.ts";
 import type { EventId } from "./core/ids.ts";
+import { parseSessionId } from "./core/ids.ts";
 import { Emitter } from "./core/listen.ts";
 import type { Disposable } from "./core/listen.ts";
 import type { SecretStore, VaultService } from "./core/vault.ts";
@@ -13,6 +14,8 @@ export interface VaultParts extends Disposable {
   /** For the views. */
   readonly service: VaultService;
   readonly session: SessionVault;
+  /** For the harness: adds what the vault has for that address. */
+  readonly fetchFor: (sessionId: string, url: URL) => typeof globalThis.fetch;
   /** Loads it; once it resolves, the stored values are known to the redactor. */
   readonly load: () => Promise<Vault>;
 }
@@ -38,6 +41,14 @@ export function composeVault(ports: ComposeVaultPorts): VaultParts {
       gitAccess: async (...args) => (await load()).gitAccess(...args),
       answer: async (...args) => (await load()).answer(...args),
       endSession: async (...args) => (await load()).endSession(...args),
+    },
+    fetchFor: (sessionId, url) => async (input, init) => {
+      const { createVaultFetch } = await import("./vault/proxy/vaultFetch.ts");
+      const { authority } = await load();
+      const session_id = parseSessionId(sessionId);
+      // A hand that is only tested belongs to no session: nothing is granted to it.
+      if (session_id === undefined) return globalThis.fetch(input, { ...init, redirect: "manual" });
+      return createVaultFetch({ authority, session_id, kind: "mcp", url: url.href, isOptional: true })(input, init);
     },
     load,
     dispose: () => {

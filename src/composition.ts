@@ -3,6 +3,8 @@ import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import * as vscode from "vscode";
+import { composeVault } from "./composeVault.ts";
+import type { VaultParts } from "./composeVault.ts";
 import { createModels } from "./brain/models.ts";
 import type { Models } from "./brain/models.ts";
 import type { HandSpec } from "./core/config.ts";
@@ -11,6 +13,7 @@ import { DEFAULT_BASE_URL, parseModelEndpoint } from "./core/modelEndpoint.ts";
 import { createCommandProvider } from "./hands/command/commandProvider.ts";
 import { createDockerProvider } from "./hands/docker/dockerProvider.ts";
 import { createLocalProvider } from "./hands/local/localProvider.ts";
+import { createMcpProvider } from "./hands/mcp/mcpProvider.ts";
 import { programEnvironment } from "./hands/shell/programEnvironment.ts";
 import type { SshAsk } from "./hands/ssh/ask.ts";
 import { createSshProvider } from "./hands/ssh/sshProvider.ts";
@@ -23,6 +26,7 @@ import { createAskedSecrets } from "./vault/askedSecrets.ts";
 import { createModelKeys, keyInEnvironment, parseModelKey } from "./vault/modelKey.ts";
 import type { ModelKeys } from "./vault/modelKey.ts";
 import { createRedactor } from "./vault/redactor.ts";
+import type { Redactor } from "./vault/redactor.ts";
 import { AgentTerminals } from "./vscode/agentTerminal.ts";
 import { createAskSsh } from "./vscode/askSsh.ts";
 import { removeApiKey, setApiKey } from "./vscode/apiKeyCommands.ts";
@@ -40,7 +44,7 @@ import { SessionDocuments } from "./vscode/sessionDocuments.ts";
 import { SessionPanels } from "./vscode/sessionPanels.ts";
 import { sessionsFolder } from "./vscode/sessionsFolder.ts";
 import { SessionsTree } from "./vscode/sessionsTree.ts";
-import { readSettings } from "./vscode/settings.ts";
+import { readLocalSettings, readSettings } from "./vscode/settings.ts";
 import { createStatusBar } from "./vscode/statusBar.ts";
 
 type Report = OrchestratorPorts["report"];
@@ -57,30 +61,52 @@ export interface Running {
 
 export function compose(context: vscode.ExtensionContext): Running {
   const output = vscode.window.createOutputChannel("Many Hands", { log: true });
-  const redactor = createRedactor();
+  const redactor = createRedactor({ detectTokens: () => readSettings().detectTokens });
   const redact = (text: string): string => redactor.redact(text);
   const report = reportTo(output, redact);
   const secrets = createSecretStore(context.secrets);
   const keys = createModelKeys({ secrets, redactor });
   const models = createModels({ choice: readSettings, fetchFor: (baseUrl) => keys.fetchFor(baseUrl), redact });
   const sessions = vscode.Uri.file(sessionsFolder((context.storageUri ?? context.globalStorageUri).fsPath));
-  const local = createService(sessions, models, report);
+  const vault = composeVault({
+    secrets,
+    redactor,
+    workspace: sessions.fsPath,
+    record: (id, events) => local.record(id, events),
+    isLive: (id) => local.isLive(id),
+    report,
+  });
+  const local: LocalSessionService = createService({ sessions, models, report, redactor, vault });
   const asked = createAskedSecrets(secrets, redactor);
-  registerHands(local, createAskSsh({ secrets: asked, report }), report);
-  context.subscriptions.push(output, keys, models);
+  registerHands(context, { local, ask: createAskSsh({ secrets: asked, report }), vault, report });
+  context.subscriptions.push(output, keys, models, vault);
   const views = registerViews(context, { local, models, keys, sessions, report, output });
   local.start().catch((thrown: unknown) => report("the sessions could not be woken", thrown));
   return { service: local, ...views, close: () => local.close() };
 }
 
+interface HandParts {
+  readonly local: SessionService;
+  readonly ask: SshAsk;
+  readonly vault: VaultParts;
+  readonly report: Report;
+}
+
 /** The kinds of hand that are there from the start; what each needs is loaded when one is provisioned. */
-function registerHands(service: SessionService, ask: SshAsk, report: Report): void {
+function registerHands(context: vscode.ExtensionContext, { local: service, ask, vault, report }: HandParts): void {
   const clock = systemClock;
   const environment = (): NodeJS.ProcessEnv => programEnvironment(process.env);
-  service.registerHandProvider("local", createLocalProvider({ clock }));
+  // The editor's own folder: settings, secrets, the sessions of all workspaces.
+  const ownFolders = [dirname(dirname(dirname(context.globalStorageUri.fsPath)))];
+  service.registerHandProvider("local", createLocalProvider({ clock, confinement: readLocalSettings, ownFolders }));
   service.registerHandProvider("docker", createDockerProvider({ clock, environment, report }));
   service.registerHandProvider("ssh", createSshProvider({ clock, environment, ask, report }));
   service.registerHandProvider("command", createCommandProvider({ clock, environment }));
+  const toolsMemory = {
+    get: (key: string): unknown => context.workspaceState.get(`manyHands.mcp:${key}`),
+    set: (key: string, tools: unknown): void => void context.workspaceState.update(`manyHands.mcp:${key}`, tools),
+  };
+  service.registerHandProvider("mcp", createMcpProvider({ clock, fetchFor: vault.fetchFor, toolsMemory, report }));
 }
 
 function reportTo(output: vscode.LogOutputChannel, redact: (text: string) => string): Report {
@@ -91,7 +117,15 @@ function reportTo(output: vscode.LogOutputChannel, redact: (text: string) => str
   };
 }
 
-function createService(sessions: vscode.Uri, models: Models, report: Report): LocalSessionService {
+interface ServiceParts {
+  readonly sessions: vscode.Uri;
+  readonly models: Models;
+  readonly report: Report;
+  readonly redactor: Redactor;
+  readonly vault: VaultParts;
+}
+
+function createService({ sessions, models, report, redactor, vault }: ServiceParts): LocalSessionService {
   const clock = systemClock;
   const ids = createIds(clock);
   const owner = `VS Code on ${hostname()}, process ${process.pid}`;
@@ -99,7 +133,13 @@ function createService(sessions: vscode.Uri, models: Models, report: Report): Lo
     store: createFileStore({ root: sessions.fsPath, clock, ids, owner, onError: report }),
     clock,
     ids,
-    loadHarness: async () => (await import("./brain/harness/defaultHarness.ts")).defaultHarness,
+    loadHarness: async () => {
+      // Nothing is said before the stored credentials are known, so that none of them is.
+      const [{ defaultHarness }] = await Promise.all([import("./brain/harness/defaultHarness.ts"), vault.load()]);
+      return defaultHarness;
+    },
+    redaction: redactor,
+    vault: vault.session,
     loadModel: () => models.load(),
     settings: async (model) => {
       const { instructions, permissions } = readSettings();

@@ -26,7 +26,7 @@ export interface OpenVaultPorts
 }
 
 export function openVault(ports: OpenVaultPorts): Vault {
-  const { oauth, redactor, apis, mcpServers, report } = ports;
+  const { oauth, apis, mcpServers, report } = ports;
   const tokens: TokenPorts = {
     accountToken: ports.accountToken,
     oauthToken: (id) => {
@@ -46,14 +46,15 @@ export function openVault(ports: OpenVaultPorts): Vault {
     probe: (credential) =>
       probeCredential(credential, (use) => credentialSecret(credential, use, tokens), { ca: ports.ca }),
     loadProxy: async (authority, credentials: () => readonly CredentialInfo[]) => {
-      const [{ createCredentialProxy }, { withOwnPlaces }, { createGitRoute }] = await Promise.all([
+      const [{ createCredentialProxy }, { withOwnPlaces }, { createGitRoute }, { findForms }] = await Promise.all([
         import("./proxy/credentialProxy.ts"),
         import("./proxy/apiRoute.ts"),
         import("./proxy/git/gitRoute.ts"),
+        import("./valueForms.ts"),
       ]);
       return createCredentialProxy({
         authority,
-        findForms: (value) => redactor.formsOf(value),
+        findForms,
         apis: () => withOwnPlaces(apis(), credentials()),
         mcpServers,
         git: createGitRoute,

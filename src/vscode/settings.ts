@@ -14,6 +14,34 @@ export interface Settings {
   readonly instructions: string;
   readonly permissions: Readonly<Record<string, PermissionPolicy>>;
   readonly notifications: boolean;
+  /** Whether what hands print is searched for well-known kinds of token. */
+  readonly detectTokens: boolean;
+}
+
+/** What the settings say of hands on this computer. */
+export interface LocalHandSettings {
+  readonly mode: "required" | "preferred" | "off";
+  readonly unreadable: readonly string[];
+  readonly writable: readonly string[];
+  readonly environment: readonly string[];
+  readonly allowedHosts: readonly string[];
+}
+
+/** Anything that is no mode is the strictest one. */
+export function readLocalSettings(): LocalHandSettings {
+  const settings = vscode.workspace.getConfiguration("manyHands.local");
+  const mode = settings.get("confinement");
+  return {
+    mode: mode === "preferred" || mode === "off" ? mode : "required",
+    unreadable: textsOf(settings.get("unreadable")),
+    writable: textsOf(settings.get("writable")),
+    environment: textsOf(settings.get("environment")),
+    allowedHosts: textsOf(settings.get("allowedHosts")),
+  };
+}
+
+function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string" && item !== "") : [];
 }
 
 export function readSettings(): Settings {
@@ -28,6 +56,7 @@ export function readSettings(): Settings {
     instructions: textOf(settings.get("instructions")),
     permissions: policiesOf(settings.get("permissions")),
     notifications: settings.get("notifications") !== false,
+    detectTokens: settings.get("redaction.detectTokens") !== false,
   };
 }
 
