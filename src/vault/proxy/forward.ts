@@ -31,6 +31,8 @@ export interface Forwarding {
    * undefined where there is none and the address goes back as it is.
    */
   readonly relocate?: (location: URL) => string | undefined;
+  /** What answers the hand in place of the server, whose answer is dropped; undefined: the server's goes back. */
+  readonly instead?: (status: number, headers: IncomingHttpHeaders) => (() => void) | undefined;
   /** What changes the answer's body (decoded, before the value is searched for) on its way; undefined: nothing. */
   readonly change?: (status: number, headers: IncomingHttpHeaders) => Transform | undefined;
 }

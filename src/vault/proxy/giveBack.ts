@@ -23,6 +23,11 @@ export async function giveBack({ incoming, forwarding, plan, signal }: Answer): 
   const { call, target } = forwarding;
   const { response } = call;
   const status = incoming.statusCode ?? 502;
+  const instead = forwarding.instead?.(status, incoming.headers);
+  if (instead !== undefined) {
+    incoming.destroy();
+    return instead();
+  }
   const headers = responseHeaders(incoming);
   const isEmpty = (forwarding.method ?? call.request.method) === "HEAD" || status === 204 || status === 304;
   let length = lengthOf(incoming);

@@ -51,11 +51,11 @@ export function createPushReader(): PushReader {
 
   function note(text: string, end: number): void {
     if (end === -1) return;
-    for (const name of text
+    const names = text
       .slice(end + 1)
       .trim()
-      .split(/\s+/))
-      capabilities.add(name);
+      .split(/\s+/);
+    for (const name of names) capabilities.add(name);
   }
 
   function command(bytes: Buffer): string | undefined {
