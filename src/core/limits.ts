@@ -143,6 +143,12 @@ export const limits = {
   damageMax: 1_000,
   /** How often a paused session tries its append again, in milliseconds. */
   storageRetryMs: 3_000,
+  /** Connections of one hand to the credential proxy at the same time. */
+  entranceConnectionsMax: 512,
+  /** How long a connection waits for the answer to whose it is, in milliseconds. */
+  entrancePeerMs: 10_000,
+  /** Bytes of a path of a socket, its end mark included, that every system takes. */
+  socketPathBytesMax: 104,
   /** How long a request of a hand waits for the person to grant it, in milliseconds. */
   grantAskMs: 600_000,
   /** A grant for once covers what one command of git asks for: requests that follow each other within this time. */

@@ -7,7 +7,7 @@ import { ensureImage } from "./dockerImage.ts";
 import type { ImagePorts } from "./dockerImage.ts";
 import { ensureNetwork } from "./dockerNetwork.ts";
 import type { SessionNetwork } from "./dockerNetwork.ts";
-import { engineError, statusOf, step, wordsOf } from "./engine.ts";
+import { DESKTOP_HOST, engineError, engineInfo, isDesktop, statusOf, step, wordsOf } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { containerName, LABELS, LABELS_VERSION, specDigest } from "./labels.ts";
 
@@ -160,9 +160,7 @@ async function creation(
   { engine, sessionId, storagePath, signal }: ContainerPorts,
 ): Promise<Docker.ContainerCreateOptions> {
   const { memoryBytes, pids, mounts } = spec;
-  const info: { readonly NCPU?: number } = (await step("what the engine has", signal, () =>
-    engine.docker.info(),
-  )) as object;
+  const info = await engineInfo(engine, signal);
   const cpus = spec.cpus ?? Math.min(limits.dockerCpus, info.NCPU ?? limits.dockerCpus);
   const binds = mounts.filter(({ mode }) => mode !== "copy");
   return {
@@ -193,6 +191,8 @@ async function creation(
       NetworkMode: network === null ? "none" : network.name,
       // Older engines look names up for internal networks too, which is a way out. In the container nobody answers.
       ...(spec.network === "limited" ? { Dns: ["127.0.0.1"] } : {}),
+      // The engine's own name service, which knows it, is not asked on an internal network.
+      ...(isDesktop(info) ? { ExtraHosts: [`${DESKTOP_HOST}:host-gateway`] } : {}),
       Mounts: binds.map(({ source, target, mode }) => ({
         Type: "bind",
         Source: source,

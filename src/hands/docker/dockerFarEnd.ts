@@ -25,6 +25,7 @@ export interface DockerFarEndPorts {
   readonly env: readonly string[];
   /** Told once it is known that the container is gone or does not run any more. */
   readonly onGone: () => void;
+  readonly openEntrance: NonNullable<FarEnd["openEntrance"]>;
   readonly remove: () => Promise<void>;
 }
 
@@ -32,7 +33,7 @@ export interface DockerFarEndPorts {
 const TERMINAL = `echo $$; if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi`;
 
 export function dockerFarEnd(ports: DockerFarEndPorts): FarEnd {
-  const { engine, id, user, env, remove } = ports;
+  const { engine, id, user, env, remove, openEntrance } = ports;
   const container = engine.docker.getContainer(id);
   return {
     open: async (signal) => {
@@ -53,6 +54,7 @@ export function dockerFarEnd(ports: DockerFarEndPorts): FarEnd {
         throw await reasonOf(ports, thrown, signal);
       }
     },
+    openEntrance,
     close: () => {},
     remove,
   };

@@ -54,7 +54,8 @@ export async function ensureNetwork(
   }
 }
 
-async function findNetwork(engine: Engine, name: string, signal: AbortSignal): Promise<SessionNetwork | null> {
+/** null where there is none of that name. Rejects as the engine does. */
+export async function findNetwork(engine: Engine, name: string, signal: AbortSignal): Promise<SessionNetwork | null> {
   try {
     const info = await step("a look at the session's network", signal, () => engine.docker.getNetwork(name).inspect());
     return { id: info.Id, name, gateway: gatewayOf(info) };

@@ -2,6 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { HandSpec } from "../../core/config.ts";
 import type { HandProvider, ProvisionContext } from "../../core/hand.ts";
+import type { OpenServer } from "../shell/entranceListener.ts";
 import { shellTools } from "../shell/tools.ts";
 import { describeDockerSpec } from "./describeDocker.ts";
 import type { DockerHand } from "./provisionDocker.ts";
@@ -12,6 +13,8 @@ export interface DockerProviderPorts {
   readonly environment?: () => NodeJS.ProcessEnv;
   /** What went wrong where nobody waits for it. */
   readonly report?: (what: string, thrown?: unknown) => void;
+  /** Listens where containers reach this computer. Default: this program does. */
+  readonly openServer?: OpenServer;
 }
 
 export interface DockerProvider extends HandProvider {
@@ -23,18 +26,20 @@ export function createDockerProvider({
   clock,
   environment = () => process.env,
   report = () => {},
+  openServer,
 }: DockerProviderPorts): DockerProvider {
   const ended = new Set<string>();
   return {
     tools: () => shellTools,
     describe: describeDockerSpec,
     provision: async (spec, context) => {
-      const [{ parseDockerSpec }, { provisionDocker }] = await Promise.all([
+      const [{ parseDockerSpec }, { provisionDocker }, { openServerHere }] = await Promise.all([
         import("./dockerSpec.ts"),
         import("./provisionDocker.ts"),
+        import("../shell/entranceListener.ts"),
       ]);
-      const wanted = parseDockerSpec(spec);
-      return provisionDocker({ clock, environment: environment(), report, ended, wanted, spec, context });
+      const ports = { clock, environment: environment(), report, ended, openServer: openServer ?? openServerHere };
+      return provisionDocker({ ...ports, wanted: parseDockerSpec(spec), spec, context });
     },
   };
 }

@@ -41,14 +41,16 @@ export interface DockerSpec {
   readonly cpus: number | null;
   readonly pids: number;
   readonly network: NetworkMode;
+  /** Hosts and presets that a limited network reaches through the credential proxy. */
+  readonly allow: readonly string[];
   readonly mounts: readonly DockerMount[];
   readonly engine: EngineChoice;
 }
 
 const OPTIONS: readonly string[] =
-  "image build container cwd user env memory cpus pids network mount socket host context".split(" ");
+  "image build container cwd user env memory cpus pids network allow mount socket host context".split(" ");
 /** They belong to the making of a container, and one that runs already was made by somebody else. */
-const MAKING = ["memory", "cpus", "pids", "network", "mount"];
+const MAKING = ["memory", "cpus", "pids", "network", "allow", "mount"];
 const MODES: ReadonlySet<string> = new Set(["read-only", "read-write", "copy"]);
 /** Docker gives no container less. */
 const MEMORY_BYTES_MIN = 6 * 1024 * 1024;
@@ -81,6 +83,7 @@ export function parseDockerSpec(spec: HandSpec): DockerSpec {
     cpus: cpusOf(options["cpus"], bad),
     pids: pidsOf(options["pids"], bad),
     network: networkOf(options["network"], bad),
+    allow: allowOf(options, bad),
     mounts: mountsOf(options["mount"], bad),
     engine: engineOf(options, bad),
   };
@@ -157,6 +160,24 @@ function networkOf(network: Json | undefined, bad: Bad): NetworkMode {
   if (network === undefined) return "limited";
   if (network === "none" || network === "limited" || network === "full") return network;
   throw bad(`options.network is ${JSON.stringify(network)}: give "none", "limited" or "full".`);
+}
+
+/** Presets look like hosts: which of them there are is for the proxy to say. */
+const HOST =
+  /^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*(:\d{1,5})?$/;
+
+function allowOf(options: Options, bad: Bad): readonly string[] {
+  const { allow } = options;
+  if (allow === undefined) return [];
+  if (networkOf(options["network"], bad) !== "limited") {
+    throw bad(`options.allow is for the network "limited"; this one is ${JSON.stringify(options["network"])}.`);
+  }
+  if (!Array.isArray(allow)) throw bad('options.allow must be a list of hosts, such as ["npm", "*.example.com"].');
+  return allow.map((host: Json, at) => {
+    if (typeof host === "string" && HOST.test(host)) return host;
+    const hint = "give a host, *.example.com, host:port, or the name of a preset";
+    throw bad(`options.allow[${at}] is ${JSON.stringify(host)}: ${hint}.`);
+  });
 }
 
 function mountsOf(mounts: Json | undefined, bad: Bad): readonly DockerMount[] {

@@ -11,6 +11,25 @@ export interface Engine {
   readonly docker: Docker;
   /** For people. */
   readonly label: string;
+  /** Whether its socket is on this computer; the engine may be in a virtual machine for all that. */
+  readonly isNear: boolean;
+}
+
+export interface EngineInfo {
+  readonly NCPU?: number;
+  readonly OperatingSystem?: string;
+}
+
+/** By which containers of Docker Desktop reach this computer's own loopback. */
+export const DESKTOP_HOST = "host.docker.internal";
+
+export async function engineInfo(engine: Engine, signal: AbortSignal): Promise<EngineInfo> {
+  return (await step("what the engine has", signal, () => engine.docker.info())) as EngineInfo;
+}
+
+/** An engine in a virtual machine of this computer's. */
+export function isDesktop({ OperatingSystem = "" }: EngineInfo): boolean {
+  return OperatingSystem.startsWith("Docker Desktop");
 }
 
 /** Rejects with `hand_unavailable`; the message says where an engine was looked for and what to do. */
@@ -23,7 +42,7 @@ export async function connectEngine(
   const failures: string[] = [];
   let cause: unknown;
   for (const address of addresses) {
-    const engine = { docker: await clientOf(address), label: address.label };
+    const engine = { docker: await clientOf(address), label: address.label, isNear: address.at.kind === "socket" };
     try {
       await step("the first answer of the engine", signal, () => engine.docker.ping());
       return engine;

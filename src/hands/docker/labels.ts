@@ -15,7 +15,7 @@ export const LABELS = {
 export const LABELS_VERSION = "1";
 
 export function specDigest(spec: DockerSpec): string {
-  const { engine: _engine, ...made } = spec;
+  const { engine: _engine, allow: _allow, ...made } = spec;
   return createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 32);
 }
 

@@ -4,11 +4,13 @@ import type { Clock } from "../../core/clock.ts";
 import type { HandSpec } from "../../core/config.ts";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { Hand, ProvisionContext } from "../../core/hand.ts";
+import type { OpenServer } from "../shell/entranceListener.ts";
 import { openShellHand } from "../shell/openShellHand.ts";
 import { findOrMakeContainer, inspect, removeContainer, useContainer } from "./dockerContainer.ts";
 import type { RunningContainer } from "./dockerContainer.ts";
 import { copyInto, makeFolder } from "./dockerCopy.ts";
 import type { Owner } from "./dockerCopy.ts";
+import { openDockerEntrance } from "./dockerEntrance.ts";
 import { dockerFarEnd, wordsOfEnd } from "./dockerFarEnd.ts";
 import { dockerFiles } from "./dockerFiles.ts";
 import { removeNetwork } from "./dockerNetwork.ts";
@@ -34,6 +36,8 @@ export interface ProvisionDockerPorts {
   readonly wanted: DockerSpec;
   readonly spec: HandSpec;
   readonly context: ProvisionContext;
+  /** Where containers reach this computer. */
+  readonly openServer: OpenServer;
 }
 
 /** Rejects with `hand_unavailable`. A container that was made for it is removed then. */
@@ -67,7 +71,7 @@ export async function provisionDocker(ports: ProvisionDockerPorts): Promise<Dock
 }
 
 async function openHand(engine: Engine, found: RunningContainer, ports: ProvisionDockerPorts): Promise<Hand> {
-  const { clock, report, ended, wanted, spec, context } = ports;
+  const { clock, report, ended, wanted, spec, context, openServer } = ports;
   const { id, name } = found;
   const isOurs = wanted.source.kind !== "container";
   const farEnd = dockerFarEnd({
@@ -77,6 +81,7 @@ async function openHand(engine: Engine, found: RunningContainer, ports: Provisio
     user: isOurs ? null : wanted.user,
     env: isOurs ? [] : wanted.env,
     onGone: () => ended.add(id),
+    openEntrance: (accept, wish) => openDockerEntrance({ engine, id, accept, wish, openServer }),
     remove: async () => {
       if (isOurs) await remove(engine, found, report);
     },
@@ -88,6 +93,7 @@ async function openHand(engine: Engine, found: RunningContainer, ports: Provisio
     context,
     spec: { ...spec, options: cwd === null ? {} : { cwd } },
     place: wordsFor(wanted, name),
+    egress: isOurs && wanted.network === "limited" ? { allowed_hosts: wanted.allow } : null,
     browse: (link) => dockerFiles({ link, engine, id, user: wanted.user }),
   });
 }

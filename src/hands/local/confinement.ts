@@ -51,4 +51,6 @@ export interface LocalSettings {
   readonly writable: readonly string[];
   /** More names of variables that the hand's environment has, confined or not. */
   readonly environment: readonly string[];
+  /** What a confined hand reaches through the credential proxy; see `Egress`. */
+  readonly allowedHosts: readonly string[];
 }

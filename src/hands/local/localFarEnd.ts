@@ -1,7 +1,9 @@
 /** Shells on this computer, for the local hand. */
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import type { FarEnd, ShellStream } from "../shell/shellStream.ts";
+import { listenForHand } from "../shell/entranceListener.ts";
+import type { AcceptConnection, EntranceWay, EntranceWish, FarEnd, ShellStream } from "../shell/shellStream.ts";
+import { PeerCheck, peersHere } from "../shell/socketOwners.ts";
 
 /**
  * The shell is started by one that leaves at once, so that it is no descendant of a program whose tree may be killed.
@@ -10,7 +12,19 @@ import type { FarEnd, ShellStream } from "../shell/shellStream.ts";
 const REPARENTED = '"$@" <&3 >&4 2>&5 3<&- 4>&- 5>&- &';
 
 export function localFarEnd(shell: string, environment: NodeJS.ProcessEnv): FarEnd {
-  return { open: async () => openShell([shell], environment), close: () => {}, remove: async () => {} };
+  return { open: async () => openShell([shell], environment), openEntrance, close: () => {}, remove: async () => {} };
+}
+
+/** On loopback, where every user of this computer is: only this one's connections are taken. */
+async function openEntrance(accept: AcceptConnection, { port: wanted }: EntranceWish): Promise<EntranceWay> {
+  const check = new PeerCheck(peersHere);
+  const { port, close } = await listenForHand({
+    address: "127.0.0.1",
+    port: wanted,
+    accept,
+    admits: ({ remotePort = 0, localPort = 0 }) => check.isOwn(remotePort, localPort),
+  });
+  return { url: `http://127.0.0.1:${port}`, close };
 }
 
 /** `argv`: what becomes the shell. */

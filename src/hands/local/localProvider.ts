@@ -1,5 +1,4 @@
 /** The local kind of hand: a shell on this computer, in the workspace folder, with its journal in the session's storage. */
-import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { arch, homedir, platform, release, userInfo } from "node:os";
 import { join } from "node:path";
@@ -8,7 +7,6 @@ import type { HandSpec } from "../../core/config.ts";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { Hand, HandProvider, ProvisionContext } from "../../core/hand.ts";
 import { messageOf } from "../../core/json.ts";
-import { limits } from "../../core/limits.ts";
 import { shellTools } from "../shell/tools.ts";
 import type { FarEnd } from "../shell/shellStream.ts";
 import type { Confinement, LocalSettings } from "./confinement.ts";
@@ -33,7 +31,7 @@ interface Opened {
   readonly isConfined: boolean;
 }
 
-const OFF: LocalSettings = { mode: "off", unreadable: [], writable: [], environment: [] };
+const OFF: LocalSettings = { mode: "off", unreadable: [], writable: [], environment: [], allowedHosts: [] };
 
 /** `options.cwd`: the start directory, absolute. */
 export function createLocalProvider(ports: LocalProviderPorts): HandProvider {
@@ -67,21 +65,10 @@ async function provision(
   const journal = join(context.storagePath, "journal");
   await mkdir(journal, { recursive: true, mode: 0o700 });
   const { farEnd, words, isConfined } = await openFarEnd(ports, settings, { startDirectory, journal, context });
-  const [{ ShellHand }, { Link }, { filesOverShell }, { localJournal }, { journalOverShell }] = await Promise.all([
-    import("../shell/shellHand.ts"),
-    import("../shell/link.ts"),
-    import("../shell/shellFiles.ts"),
-    import("./localJournal.ts"),
-    import("../shell/journalFiles.ts"),
-  ]);
-  const instance = `local-${randomUUID()}`;
-  const inlineBytes = isConfined ? limits.handInlineBytes : 0;
-  const shellSettings = { journal, journalName: "", startDirectory, instance, inlineBytes };
-  const link = await Link.open({ clock, farEnd, settings: shellSettings, signal: context.signal });
-  // What a confined hand can write is never read but by itself: a link there would lead this program to what is secret.
-  const files = isConfined ? journalOverShell(link) : localJournal(link.facts.journal, link.facts.startDirectory);
-  const description = `${describe(spec)}, ${words}`;
-  return new ShellHand({ link, files, browse: filesOverShell(link), farEnd, clock, description });
+  const { openLocalHand } = await import("./openLocalHand.ts");
+  const egress = isConfined ? { allowed_hosts: settings.allowedHosts } : null;
+  const place = `${describe(spec)}, ${words}`;
+  return openLocalHand({ clock, farEnd, context, journal, startDirectory, place, egress, isConfined });
 }
 
 interface Place {

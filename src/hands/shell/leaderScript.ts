@@ -33,9 +33,9 @@ mh_start() {
 export const leader = String.raw`
 ${startTime}
 mh_start $$
-__mh_g="$$ $mh_t $MH_B ." __mh_d=$MH_D __mh_u=$MH_U __mh_j=$MH_J __mh_n=$MH_L __mh_i= __mh_x=
+__mh_g="$$ $mh_t $MH_B ." __mh_d=$MH_D __mh_u=$MH_U __mh_j=$MH_J __mh_n=$MH_L __mh_v=$MH_V __mh_i= __mh_x=
 unset -f mh_start
-unset mh_t MH_J MH_D MH_B MH_U MH_L MH_LEAD
+unset mh_t MH_J MH_D MH_B MH_U MH_L MH_V MH_LEAD
 __mh_left() {
   umask 077
   if [ "$__mh_k" = b ]; then { export -p && echo ':'; } >"$__mh_i.e"; fi
@@ -63,6 +63,8 @@ exec >"$1.o" 2>&1
 __mh_k=$2 __mh_s=$__mh_j/$3.e
 . "$__mh_j/$1.c"
 if [ "$__mh_k" = b ] && [ -s "$__mh_s" ]; then . "$__mh_s"; __mh_d=$PWD; fi
+eval "$__mh_v"
+unset __mh_v
 __mh_i=$__mh_j/$1
 umask "$__mh_u"
 set --
@@ -77,7 +79,7 @@ export const leaders = `
 mh_lead() {
   mh_sh=$1
   shift
-  export MH_J MH_D MH_B MH_U MH_L
+  export MH_J MH_D MH_B MH_U MH_L MH_V
   if [ -n "$MH_SETSID" ]; then setsid $mh_sh -c "$MH_LEAD" many-hands "$@" 8>&-
   else
     set -m

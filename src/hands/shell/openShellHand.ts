@@ -5,6 +5,8 @@ import type { HandSpec } from "../../core/config.ts";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { Hand, HandFiles, ProvisionContext } from "../../core/hand.ts";
 import { limits } from "../../core/limits.ts";
+import type { Egress } from "../../core/vault.ts";
+import { OpenedEntrance } from "./handEntrance.ts";
 import { journalOverShell } from "./journalFiles.ts";
 import { Link } from "./link.ts";
 import { filesOverShell } from "./shellFiles.ts";
@@ -22,10 +24,23 @@ export interface OpenShellHandPorts {
   readonly journal?: string | null;
   /** Default: over the shell. */
   readonly browse?: (link: Link) => HandFiles;
+  /** What its network reaches through the credential proxy; null, the default: it is not limited. */
+  readonly egress?: Egress | null;
 }
 
 /** `options.cwd`: absolute, or below `~`; default: the home folder there. Rejects with `hand_unavailable`. */
 export async function openShellHand(ports: OpenShellHandPorts): Promise<Hand> {
+  const { farEnd, context, egress = null } = ports;
+  const entrance = await OpenedEntrance.open({ farEnd, context, egress });
+  try {
+    return await openWith(entrance, ports);
+  } catch (thrown) {
+    entrance.close();
+    throw thrown;
+  }
+}
+
+async function openWith(entrance: OpenedEntrance, ports: OpenShellHandPorts): Promise<Hand> {
   const { clock, farEnd, spec, context, place, journal = null } = ports;
   const link = await Link.open({
     clock,
@@ -39,12 +54,15 @@ export async function openShellHand(ports: OpenShellHandPorts): Promise<Hand> {
       inlineBytes: limits.handInlineBytes,
       // What will be mounted there may be the folder itself.
       makesDirectory: (spec.resources ?? []).length > 0,
+      callEnvironment: entrance.callEnvironment,
     },
   });
+  entrance.linked(link);
   const { system, startDirectory } = link.facts;
-  const description = `${place}${system === "" ? "" : ` (${system})`}, start directory ${startDirectory}`;
+  const whole = [`${place}${system === "" ? "" : ` (${system})`}`, `start directory ${startDirectory}`, entrance.lacks];
+  const description = whole.filter((part) => part !== "").join(", ");
   const browse = ports.browse?.(link) ?? filesOverShell(link);
-  return new ShellHand({ link, files: journalOverShell(link), browse, farEnd, clock, description });
+  return new ShellHand({ link, files: journalOverShell(link), browse, farEnd, clock, description, entrance });
 }
 
 function startDirectoryOf(spec: HandSpec): string | null {

@@ -22,6 +22,7 @@ import type { Fate } from "./callFollower.ts";
 import { commandResult, fileResult, markerText, membersOf, notRun, timeoutOf, unknown } from "./callResults.ts";
 import type { Members } from "./callResults.ts";
 import { changeScript, globScript, grepScript, planChange, readScript } from "./fileCalls.ts";
+import type { OpenedEntrance } from "./handEntrance.ts";
 import type { JournalFiles } from "./journalFiles.ts";
 import type { Link } from "./link.ts";
 import { OutputWindow, RedactedWindow } from "./outputText.ts";
@@ -37,6 +38,8 @@ export interface ShellHandPorts {
   readonly description: string;
   /** For people. */
   readonly browse: HandFiles;
+  /** The way to the credential proxy. */
+  readonly entrance?: OpenedEntrance;
 }
 
 /** How long what runs has between TERM and KILL when the hand is destroyed, in milliseconds. */
@@ -127,12 +130,15 @@ export class ShellHand implements Hand {
     const reason = new ManyHandsError("hand_detached", "hand", "the hand was let go of; its commands live on");
     for (const opened of this.#processes) opened.close();
     this.#ports.link.close(reason);
+    this.#ports.entrance?.close();
     this.#ports.farEnd.close();
   }
 
   async destroy(): Promise<void> {
     try {
       await this.#endAll();
+      const folder = this.#ports.entrance?.folder ?? null;
+      if (folder !== null) await this.#request("del", folder);
       await this.#request("rm");
     } finally {
       await this.close();

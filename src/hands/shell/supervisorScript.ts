@@ -15,6 +15,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { leader, leaders, startTime } from "./leaderScript.ts";
+import { peersRequest } from "./socketOwners.ts";
 
 /** Words for a shell: every byte but NUL survives single quotes. Throws on NUL. */
 export function quote(value: string): string {
@@ -55,6 +56,8 @@ export interface SupervisorOptions {
   readonly inlineBytes: number;
   /** Makes the start directory where it is not there. */
   readonly makesDirectory?: boolean;
+  /** Shell text that each call runs first, after the state of the call before. It may hold secrets: it is in no argument list. */
+  readonly callEnvironment?: () => string;
 }
 
 /** Between the words of the first answer. */
@@ -259,14 +262,23 @@ mh_rm() { mh_no_leader; cd / && rm -rf -- "$MH_J" 2>/dev/null; mh_reply "$1 ok";
 
 /** The first text: definitions, then the opening of the journal, answered as request 0 with `ready` or `refused`. */
 export function supervisorText(options: SupervisorOptions): string {
-  const { nonce, journal, journalName, startDirectory, instance, inlineBytes, makesDirectory = false } = options;
+  const {
+    nonce,
+    journal,
+    journalName,
+    startDirectory,
+    instance,
+    inlineBytes,
+    makesDirectory = false,
+    callEnvironment,
+  } = options;
   const home = startDirectory === null || startDirectory === "~" || startDirectory.startsWith("~/");
   const directory = home ? `"\${HOME:-/}"${quote(startDirectory?.slice(1) ?? "")}` : quote(startDirectory);
   return `
 MH_N=${quote(nonce)} MH_J=${quote(journal ?? "")} MH_K=${quote(journalName)} MH_I=${quote(instance)} MH_L=${inlineBytes}
-MH_D=${directory}
+MH_D=${directory} MH_V=${quote(callEnvironment?.() ?? "")} MH_ID=
 MH_LEAD=${quote(leader)}
-${startTime}${leaders}${requests}${files}
+${startTime}${leaders}${requests}${files}${peersRequest}
 exec 8>&2 9>&1 >/dev/null
 mh_refuse() { mh_reply "0 refused $*"; exit 1; }
 MH_U=$(umask)

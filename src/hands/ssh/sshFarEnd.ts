@@ -2,11 +2,12 @@
 import type { ClientChannel, SFTPWrapper } from "ssh2";
 import type { HandTerminal } from "../../core/hand.ts";
 import { Emitter } from "../../core/listen.ts";
-import type { FarEnd, ShellStream } from "../shell/shellStream.ts";
+import type { AcceptConnection, EntranceWay, EntranceWish, FarEnd, ShellStream } from "../shell/shellStream.ts";
 import { quote } from "../shell/supervisorScript.ts";
 import type { Lease } from "./connectionPool.ts";
 import type { SshConnection } from "./sshConnection.ts";
 import { ConnectionLost } from "./sshErrors.ts";
+import { SshEntrance } from "./sshEntrance.ts";
 
 /** What a login shell of any kind makes a POSIX shell of. */
 const SHELL = "exec sh";
@@ -15,11 +16,17 @@ export class SshFarEnd implements FarEnd {
   readonly #acquire: (signal: AbortSignal) => Promise<Lease>;
   readonly #ending = new AbortController();
   #lease: Lease | null = null;
+  readonly #socketName: string;
   #connection: SshConnection | null = null;
+  #entrance: SshEntrance | null = null;
 
-  /** `acquire` gives a connection to the host: the shared one, or a new one. */
-  constructor(acquire: (signal: AbortSignal) => Promise<Lease>) {
+  /**
+   * `acquire` gives a connection to the host: the shared one, or a new one. `socketName` tells this hand's way to the
+   * credential proxy from those of others: letters and digits.
+   */
+  constructor(acquire: (signal: AbortSignal) => Promise<Lease>, socketName: string) {
     this.#acquire = acquire;
+    this.#socketName = socketName;
   }
 
   /** The connection that there was is no more. */
@@ -30,7 +37,18 @@ export class SshFarEnd implements FarEnd {
   async open(signal: AbortSignal): Promise<ShellStream> {
     const either = AbortSignal.any([signal, this.#ending.signal]);
     const connection = await this.#connect(either);
+    // After a lost connection it is asked for again, before calls can miss it.
+    await this.#entrance?.openOn(connection, either);
     return streamOf(await connection.exec(SHELL, either), connection);
+  }
+
+  async openEntrance(accept: AcceptConnection, wish: EntranceWish): Promise<EntranceWay> {
+    const either = AbortSignal.any([wish.signal, this.#ending.signal]);
+    const connection = await this.#connect(either);
+    const entrance = new SshEntrance({ accept, wish, socketName: this.#socketName });
+    const way = await entrance.openFirst(connection, either);
+    this.#entrance = entrance;
+    return way;
   }
 
   async openTerminal(

@@ -1,4 +1,5 @@
 /** What the SSH hands share: connections, what is known of hosts, secrets that proved right. Loaded when the first is provisioned. */
+import { createHash } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
 import type { HandSpec } from "../../core/config.ts";
 import { ManyHandsError } from "../../core/errors.ts";
@@ -72,7 +73,10 @@ export class SshHosts {
 
   async #overSsh2({ spec, context, target, settings }: Provisioned): Promise<Hand> {
     const { clock } = this.#ports;
-    const farEnd = new SshFarEnd((signal) => this.#lease(target, signal, context.onProgress));
+    const farEnd = new SshFarEnd(
+      (signal) => this.#lease(target, signal, context.onProgress),
+      createHash("sha256").update(`${context.sessionId}\0${spec.name}`).digest("hex").slice(0, 16),
+    );
     const browse = (link: Link): HandFiles => filesOverSftp({ link, open: () => farEnd.sftp() });
     try {
       return await openOrClose(farEnd, () =>

@@ -4,6 +4,7 @@ import { openProcess } from "../shell/processStream.ts";
 import type { FarEnd, ShellStream } from "../shell/shellStream.ts";
 import type { SshTiming } from "./sshConnection.ts";
 import { ConnectionLost } from "./sshErrors.ts";
+import { SystemEntrance } from "./systemEntrance.ts";
 import { sshArguments } from "./sshTarget.ts";
 import type { SshTarget } from "./sshTarget.ts";
 
@@ -20,7 +21,6 @@ export interface SystemFarEndPorts {
 export function systemFarEnd({ target, environment, timing }: SystemFarEndPorts): FarEnd {
   const options = {
     BatchMode: "yes",
-    ControlMaster: "no",
     ClearAllForwardings: "yes",
     RemoteCommand: "none",
     PermitLocalCommand: "no",
@@ -28,26 +28,29 @@ export function systemFarEnd({ target, environment, timing }: SystemFarEndPorts)
     ServerAliveInterval: String(Math.max(1, Math.round(timing.keepAliveMs / 1_000))),
     ServerAliveCountMax: String(timing.keepAlivesMax),
   };
-  const argv = [
-    "ssh",
-    "-T",
-    ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
-    ...sshArguments(target),
-    `echo ${REACHED}; exec sh`,
-  ];
+  const connect = async (control: readonly string[], signal: AbortSignal): Promise<ShellStream> => {
+    signal.throwIfAborted();
+    const words = Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+    const argv = ["ssh", "-T", ...control, ...words, ...sshArguments(target), `echo ${REACHED}; exec sh`];
+    const stream = await openProcess({ argv, environment: environment() });
+    try {
+      await reached(stream, target, timing, signal);
+      return stream;
+    } catch (thrown) {
+      stream.close();
+      throw thrown;
+    }
+  };
+  let entrance: SystemEntrance | null = null;
   return {
-    open: async (signal) => {
-      signal.throwIfAborted();
-      const stream = await openProcess({ argv, environment: environment() });
-      try {
-        await reached(stream, target, timing, signal);
-        return stream;
-      } catch (thrown) {
-        stream.close();
-        throw thrown;
-      }
+    open: (signal) => entrance?.open(signal) ?? connect(["-o", "ControlMaster=no"], signal),
+    openEntrance: async (accept, wish) => {
+      const opened = new SystemEntrance({ accept, wish, connect, environment, timing });
+      const way = await opened.openFirst();
+      entrance = opened;
+      return way;
     },
-    close: () => {},
+    close: () => entrance?.close(),
     remove: async () => {},
   };
 }

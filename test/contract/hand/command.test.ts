@@ -6,9 +6,12 @@ import { createCommandProvider } from "../../../src/hands/command/commandProvide
 import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 import { browseContract } from "./browseContract.ts";
 import { commandsContract } from "./commandsContract.ts";
+import { entranceContract } from "./entranceContract.ts";
 import { filesContract } from "./filesContract.ts";
 import type { Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
+
+const WAY = { proxy: "http://127.0.0.1:{port}", proxy_listen: "127.0.0.1:0" };
 
 async function placeBehind(argv: readonly string[]): Promise<Place> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "many-hands-command-")));
@@ -24,7 +27,11 @@ async function placeBehind(argv: readonly string[]): Promise<Place> {
   };
   return {
     directory,
-    open: () => provider.provision({ name: "box", kind: "command", options: { argv, cwd: directory } }, context),
+    open: (entrance) =>
+      provider.provision(
+        { name: "box", kind: "command", options: { argv, cwd: directory, ...WAY } },
+        entrance === undefined ? context : { ...context, entrance },
+      ),
     peek: (path) => readFile(path).catch(() => null),
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
@@ -45,5 +52,6 @@ for (const [name, argv] of Object.entries(SHELLS)) {
     describe("with files", () => filesContract(makePlace));
     describe("with its journal", () => journalContract(makePlace));
     describe("with files for people", () => browseContract(makePlace));
+    describe("with its way to the vault", () => entranceContract(makePlace));
   });
 }

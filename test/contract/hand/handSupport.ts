@@ -1,7 +1,7 @@
 /** What a kind of hand gives to the contract suite, and short ways to call a hand. */
 import assert from "node:assert/strict";
 import { hasCode } from "../../../src/core/errors.ts";
-import type { Call, CallContext, CallResult, FileChange, Hand } from "../../../src/core/hand.ts";
+import type { Call, CallContext, CallResult, FileChange, Hand, ProvisionContext } from "../../../src/core/hand.ts";
 import type { EventId } from "../../../src/core/ids.ts";
 import type { Json } from "../../../src/core/json.ts";
 
@@ -9,8 +9,8 @@ import type { Json } from "../../../src/core/json.ts";
 export interface Place {
   /** Absolute, at the far end; empty at first. Its name has a space, quotes and letters beyond ASCII. */
   readonly directory: string;
-  /** Provisions the hand; again after `close`, over the same journal. */
-  open(): Promise<Hand>;
+  /** Provisions the hand, with a way to the credential proxy where one is given; again after `close`, over the same journal. */
+  open(entrance?: ProvisionContext["entrance"]): Promise<Hand>;
   /** The bytes of a file at the far end, by other means than the hand; null where there is none. */
   peek(path: string): Promise<Buffer | null>;
   remove(): Promise<void>;

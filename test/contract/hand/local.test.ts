@@ -9,6 +9,7 @@ import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
 import { browseContract } from "./browseContract.ts";
 import { commandsContract } from "./commandsContract.ts";
+import { entranceContract } from "./entranceContract.ts";
 import { filesContract } from "./filesContract.ts";
 import { bash, Recorder, callOf } from "./handSupport.ts";
 import type { Place } from "./handSupport.ts";
@@ -27,7 +28,11 @@ async function placeOn(folder: string, shell?: string): Promise<Place> {
   };
   return {
     directory,
-    open: () => provider.provision({ name: "local", kind: "local", options: { cwd: directory } }, context),
+    open: (entrance) =>
+      provider.provision(
+        { name: "local", kind: "local", options: { cwd: directory } },
+        entrance === undefined ? context : { ...context, entrance },
+      ),
     peek: (path) => readFile(path).catch(() => null),
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
@@ -44,6 +49,7 @@ describe("the local hand", function () {
   describe("with files", () => filesContract(makePlace));
   describe("with its journal", () => journalContract(makePlace));
   describe("with files for people", () => browseContract(makePlace));
+  describe("with its way to the vault", () => entranceContract(makePlace));
 
   it("leaves nothing of acknowledged calls in its journal but their ids", async () => {
     const place = await makePlace();

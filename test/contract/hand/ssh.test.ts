@@ -11,6 +11,7 @@ import type { SshServer } from "../../fixtures/sshd/sshServer.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
 import { browseContract } from "./browseContract.ts";
 import { commandsContract } from "./commandsContract.ts";
+import { entranceContract } from "./entranceContract.ts";
 import { filesContract } from "./filesContract.ts";
 import type { MakePlace, Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
@@ -43,7 +44,11 @@ function placesAt(serverOf: () => SshServer, transport: string): MakePlace {
     const options = { host: "box", configFile, cwd: directory, transport };
     return {
       directory,
-      open: () => provider.provision({ name: "box", kind: "ssh", options }, context),
+      open: (entrance) =>
+        provider.provision(
+          { name: "box", kind: "ssh", options },
+          entrance === undefined ? context : { ...context, entrance },
+        ),
       peek: (path) => readFile(path).catch(() => null),
       remove: () => removeFolder(folder),
     };
@@ -55,6 +60,7 @@ function allContracts(makePlace: MakePlace): void {
   describe("with files", () => filesContract(makePlace));
   describe("with its journal", () => journalContract(makePlace));
   describe("with files for people", () => browseContract(makePlace));
+  describe("with its way to the vault", () => entranceContract(makePlace));
 }
 
 for (const transport of ["auto", "system"]) {
