@@ -280,6 +280,8 @@ MH_D=${directory} MH_V=${quote(callEnvironment?.() ?? "")} MH_ID=
 MH_LEAD=${quote(leader)}
 ${startTime}${leaders}${requests}${files}${peersRequest}
 exec 8>&2 9>&1 >/dev/null
+# Who asked may be gone before the answer: what was asked for is done all the same. Calls do not inherit a trap.
+trap : PIPE
 mh_refuse() { mh_reply "0 refused $*"; exit 1; }
 MH_U=$(umask)
 umask 077

@@ -17,7 +17,8 @@ async function makePlace(): Promise<Place> {
   const folder = await realpath(await mkdtemp(join(homedir(), ".many-hands-contract-")));
   const directory = join(folder, `work "space" it's é`);
   await mkdir(directory, { recursive: true });
-  const confinement = () => ({ mode: "required", unreadable: [], writable: [], environment: [] }) as const;
+  const confinement = () =>
+    ({ mode: "required", unreadable: [], writable: [], environment: [], allowedHosts: [] }) as const;
   const provider = createLocalProvider({ clock: systemClock, confinement });
   const context = {
     sessionId: "contract",
