@@ -8,12 +8,22 @@ import type { Clock } from "../../../src/core/clock.ts";
 import type { StoredEvent } from "../../../src/core/events.ts";
 import type { EventType } from "../../../src/core/events.ts";
 import type { AnyEvent, SessionState } from "../../../src/core/sessionState.ts";
+import type { HandProvider } from "../../../src/core/hand.ts";
+import type { SessionId } from "../../../src/core/ids.ts";
+import type { LocalSettings } from "../../../src/hands/local/confinement.ts";
 import { createLocalProvider } from "../../../src/hands/local/localProvider.ts";
+import { createMcpProvider } from "../../../src/hands/mcp/mcpProvider.ts";
+import type { SessionVault } from "../../../src/orchestrator/ports.ts";
 import { LocalSessionService } from "../../../src/orchestrator/localSessionService.ts";
 import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 import { createFileStore } from "../../../src/session/fileStore.ts";
 import { createIds } from "../../../src/session/ids.ts";
 import { mountResource } from "../../../src/resources/mountResource.ts";
+import { openVault } from "../../../src/vault/openVault.ts";
+import type { OpenVaultPorts } from "../../../src/vault/openVault.ts";
+import { createVaultFetch } from "../../../src/vault/proxy/vaultFetch.ts";
+import type { Redactor } from "../../../src/vault/redactor.ts";
+import type { Vault } from "../../../src/vault/vault.ts";
 import { createModelKeys } from "../../../src/vault/modelKey.ts";
 import { memorySecrets } from "../../fixtures/memorySecrets.ts";
 import { createRedactor } from "../../../src/vault/redactor.ts";
@@ -30,6 +40,10 @@ export interface KitOptions {
   readonly contextWindow?: number;
   /** Default: one whose waits are over in a moment. */
   readonly clock?: Clock;
+  /** A vault with this secret store, and redaction. Default: none. */
+  readonly vault?: Partial<OpenVaultPorts> & Pick<OpenVaultPorts, "secrets">;
+  /** How commands on this computer are confined. Default: not. */
+  readonly local?: Partial<LocalSettings>;
   /** Where sessions are kept; default: in the kit's own folder. */
   readonly sessions?: string;
 }
@@ -37,12 +51,35 @@ export interface KitOptions {
 /** Time that waits of the program take away: a back-off of a minute is over in a moment. */
 const hurried: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 50), signal) };
 
+const UNCONFINED: LocalSettings = { mode: "off", unreadable: [], writable: [], environment: [], allowedHosts: [] };
+
+function sessionVault(vault: Vault): SessionVault {
+  return {
+    entrance: (...args) => vault.entrance(...args),
+    gitAccess: (...args) => vault.gitAccess(...args),
+    answer: (...args) => vault.answer(...args),
+    endSession: (...args) => vault.endSession(...args),
+  };
+}
+
+function mcpProvider({ authority }: Vault): HandProvider {
+  const remembered = new Map<string, unknown>();
+  return createMcpProvider({
+    clock: systemClock,
+    fetchFor: (sessionId, url) =>
+      createVaultFetch({ authority, session_id: sessionId as SessionId, kind: "mcp", url: url.href, isOptional: true }),
+    toolsMemory: { get: (key) => remembered.get(key), set: (key, tools) => void remembered.set(key, tools) },
+    report: () => {},
+  });
+}
+
 export class Kit {
   readonly server: MessagesServer;
   readonly folder: string;
   readonly workspace: string;
   readonly #options: KitOptions;
   readonly #services: LocalSessionService[] = [];
+  readonly #vaults: Vault[] = [];
 
   private constructor(server: MessagesServer, folder: string, options: KitOptions) {
     this.server = server;
@@ -75,7 +112,8 @@ export class Kit {
     const keys = createModelKeys({ secrets: memorySecrets(), redactor });
     if (key !== "") await keys.set(baseUrl, key);
     const report = (): void => {};
-    const service = new LocalSessionService({
+    const vault = this.#openVault(redactor, () => service);
+    const service: LocalSessionService = new LocalSessionService({
       store: createFileStore({ root: this.sessions, clock: systemClock, ids, owner, onError: report }),
       clock: this.#options.clock ?? hurried,
       ids,
@@ -96,15 +134,46 @@ export class Kit {
       loadMount: () => Promise.resolve(mountResource),
       random: () => 0,
       trusted: () => true,
+      ...(vault === null ? {} : { vault: sessionVault(vault), redaction: redactor }),
       report,
     });
-    service.registerHandProvider("local", createLocalProvider({ clock: systemClock }));
+    const confinement = (): LocalSettings => ({ ...UNCONFINED, ...this.#options.local });
+    const ownFolders = [this.sessions];
+    service.registerHandProvider("local", createLocalProvider({ clock: systemClock, confinement, ownFolders }));
+    if (vault !== null) service.registerHandProvider("mcp", mcpProvider(vault));
+    await vault?.start();
     await service.start();
     this.#services.push(service);
     return service;
   }
 
+  /** That of the window that was opened last. */
+  get vault(): Vault {
+    const vault = this.#vaults.at(-1);
+    if (vault === undefined) throw new Error("this kit has no vault");
+    return vault;
+  }
+
+  #openVault(redactor: Redactor, service: () => LocalSessionService): Vault | null {
+    if (this.#options.vault === undefined) return null;
+    const vault = openVault({
+      redactor,
+      clock: systemClock,
+      workspace: this.sessions,
+      record: (id, events) => service().record(id, events),
+      isLive: (id) => service().isLive(id),
+      accountToken: () => Promise.resolve(undefined),
+      apis: () => [],
+      mcpServers: () => [],
+      report: () => {},
+      ...this.#options.vault,
+    });
+    this.#vaults.push(vault);
+    return vault;
+  }
+
   async close(): Promise<void> {
+    for (const vault of this.#vaults) vault.dispose();
     for (const service of this.#services) await service.close();
     await this.server.close();
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
