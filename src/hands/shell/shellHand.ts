@@ -45,6 +45,8 @@ export interface ShellHandPorts {
 /** How long what runs has between TERM and KILL when the hand is destroyed, in milliseconds. */
 const DESTROY_GRACE_MS = 200;
 
+const NOT_STARTED = "Whatever was to start the call ended before it did; it did not run.";
+
 export class ShellHand implements Hand {
   readonly instance: string;
   readonly description: string;
@@ -242,7 +244,7 @@ export class ShellHand implements Hand {
     if (first.kind === "gone") {
       return unknown("The hand has forgotten what this call printed; it ran before, and was not run again.");
     }
-    if (first.kind === "void") return notRun("The call was about to start when its supervisor ended; it did not run.");
+    if (first.kind === "void") return notRun(NOT_STARTED);
     if (first.kind === "none") return notRun("The hand has no record of this call; it did not run.");
     const { clock, files } = this.#ports;
     // What a file tool prints is read here first, and redacted when it is text.
@@ -252,7 +254,7 @@ export class ShellHand implements Hand {
       printed.add(chunk);
       await context.onOutput(chunk);
     });
-    if (fate.kind === "void") return notRun("The call was about to start when its supervisor ended; it did not run.");
+    if (fate.kind === "void") return notRun(NOT_STARTED);
     // It may have ended long before it was asked for.
     const took = first.kind === "ended" ? await files.took(call.id) : clock.now() - fate.began;
     const output = printed.end();

@@ -81,6 +81,40 @@ export function commandsContract(makePlace: MakePlace): void {
     assert.match(result.text, /binary output, 556 bytes/);
   });
 
+  it("keeps short text as it is: blanks at its ends, tabs, backslashes, and lengths around what comes with its end", async () => {
+    const odd = await bash(hand, String.raw`printf ' a\tb\\n \\ c\n\n \n '`);
+    assert.equal(odd.seen.raw().toString(), " a\tb\\n \\ c\n\n \n ");
+    for (const length of [1_023, 1_024, 1_025]) {
+      const { seen } = await bash(hand, `printf '%${length}s' x`);
+      assert.equal(seen.raw().toString(), "x".padStart(length));
+    }
+    const { seen } = await bash(hand, String.raw`printf 'caf\303\251\n'`);
+    assert.equal(seen.raw().toString(), "café\n");
+  });
+
+  it("lets a command end as it wants: traps of its own, names of its own, strict modes", async () => {
+    const trapped = await bash(hand, "trap 'echo bye; exit 4' EXIT; echo hi");
+    assert.equal(trapped.seen.raw().toString(), "hi\nbye\n");
+    assert.deepEqual(trapped.result.outcome, { kind: "exited", code: 4 });
+    const strict = await bash(hand, "set -eu; echo one; false; echo two");
+    assert.equal(strict.seen.raw().toString(), "one\n");
+    assert.deepEqual(strict.result.outcome, { kind: "exited", code: 1 });
+    const named = await bash(hand, "read() { :; }; export IFS=x; set -f -C; echo axb; false");
+    assert.equal(named.seen.raw().toString(), "axb\n");
+    assert.deepEqual(named.result.outcome, { kind: "exited", code: 1 });
+    const after = await bash(hand, 'echo "axb"; printf "%s\\n" "$IFS"; unset IFS');
+    assert.equal(after.seen.raw().toString(), "axb\nx\n");
+    const shown = await bash(hand, "set -x; :");
+    assert.equal(
+      shown.seen
+        .raw()
+        .toString()
+        .replaceAll(/^\++ :$/gm, "")
+        .trim(),
+      "",
+    );
+  });
+
   it("gives the model valid text of output that is not valid UTF-8, and keeps its bytes", async () => {
     const { result, seen } = await bash(hand, String.raw`printf 'caf\303 \360\237 end \377\n'`);
     assert.deepEqual(seen.raw(), Buffer.from([...Buffer.from("caf\xc3 \xf0\x9f end \xff\n", "latin1")]));
