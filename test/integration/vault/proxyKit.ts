@@ -174,17 +174,15 @@ export class Door {
     });
   }
 
-  /** Sends these bytes over a connection of its own and gives all that comes back until it ends. */
-  raw(text: string | Buffer, { end = true }: { readonly end?: boolean } = {}): Promise<string> {
+  /** Sends these bytes over a connection of its own and gives all that comes back until the proxy ends it. */
+  raw(bytes: string | Buffer): Promise<string> {
     return new Promise((resolve) => {
-      const socket = connect({ port: this.port, host: "127.0.0.1", allowHalfOpen: true });
+      const socket = connect({ port: this.port, host: "127.0.0.1" });
       const chunks: Buffer[] = [];
       socket.on("data", (chunk) => chunks.push(chunk));
       socket.once("error", () => {});
-      socket.once("end", () => socket.destroy());
       socket.once("close", () => resolve(Buffer.concat(chunks).toString("latin1")));
-      if (end) socket.end(text);
-      else socket.write(text);
+      socket.write(bytes);
     });
   }
 }
