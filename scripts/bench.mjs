@@ -27,7 +27,7 @@ function table(rows) {
   return rows.map((row) => row.map(cell).join("  ").trimEnd()).join("\n");
 }
 
-await setup({ codeServer: true, chromium: true, docker: true, sshd: true, bubblewrap: true });
+await setup({ codeServer: true, chromium: true, docker: true, sshd: true, bubblewrap: true, git: true });
 await continueOnPinnedNode(import.meta.url);
 await build();
 const wanted = process.argv.slice(2);

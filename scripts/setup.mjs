@@ -1,4 +1,5 @@
 // Makes a fresh clone ready: dependencies, the pinned Node 24, a VS Code host, a browser, an sshd and bubblewrap. Needs Node 20 and npm only.
+// Makes a fresh clone ready: dependencies, the pinned Node 24, a VS Code host, a browser, an sshd and git-lfs. Needs Node 20 and npm only.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -8,6 +9,7 @@ import { pathToFileURL } from "node:url";
 import { hasBubblewrap, installBubblewrap } from "./bubblewrap.mjs";
 import { findChromium, installChromium } from "./chromium.mjs";
 import { hasDockerEngine, installDockerEngine } from "./dockerEngine.mjs";
+import { hasGitServer, installGitServer } from "./gitServer.mjs";
 import { pinnedNode, root } from "./pinnedNode.mjs";
 import { hasSshd, installSshd } from "./sshd.mjs";
 
@@ -135,6 +137,7 @@ export async function setup({
   sshd = false,
   bubblewrap = false,
 } = {}) {
+export async function setup({ codeServer = false, chromium = false, docker = false, sshd = false, git = false } = {}) {
   // A script that goes on under the pinned Node does not try again what has just failed.
   const missing = JSON.parse(process.env[missingVariable] ?? "{}");
   const parts = [];
@@ -148,6 +151,7 @@ export async function setup({
   if (bubblewrap && !missing.bubblewrap && !hasBubblewrap()) {
     parts.push(["bubblewrap", () => installBubblewrap(quietly)]);
   }
+  if (git && !missing["git-lfs"] && !hasGitServer()) parts.push(["git-lfs", () => installGitServer(quietly)]);
   if (parts.length > 0) await withLock(() => Promise.all(parts.map((part) => timed(part, missing))));
   if (missing.dependencies) throw new Error(missing.dependencies);
   process.env[missingVariable] = JSON.stringify(missing);
@@ -170,6 +174,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const start = Date.now();
   try {
     const { missing } = await setup({ codeServer: true, chromium: true, docker: true, sshd: true, bubblewrap: true });
+    const { missing } = await setup({ codeServer: true, chromium: true, docker: true, sshd: true, git: true });
     say(
       Object.keys(missing).length === 0
         ? `ready (${((Date.now() - start) / 1000).toFixed(1)} s)`

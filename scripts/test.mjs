@@ -144,6 +144,7 @@ const ready = await setup({
   docker: chosen.suites.includes("contract"),
   sshd: chosen.suites.includes("contract") || chosen.suites.includes("integration"),
   bubblewrap: chosen.suites.includes("contract") || chosen.suites.includes("integration"),
+  git: chosen.suites.includes("integration"),
 });
 await continueOnPinnedNode(import.meta.url);
 try {

@@ -53,16 +53,16 @@ describe("an attacker with git in a hand", function () {
     kit.grant(["team/large"]);
     const running = kit.git(".", ["clone", kit.address("team/large"), "large"]);
     let seen = 0;
-    let isRunning = true;
-    const ended = running.finally(() => (isRunning = false));
+    const run = { isOver: false };
+    const ended = running.finally(() => (run.isOver = true));
     const inEnvironment: string[] = [];
-    while (isRunning) {
+    while (!run.isOver) {
       for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
         const [words, variables] = ["cmdline", "environ"].map((name) => read(`/proc/${pid}/${name}`));
         if (!words!.startsWith("git") || !variables!.includes(kit.entranceToken)) continue;
         seen += 1;
-        for (const form of formsOf(kit.token))
-          if (variables!.includes(form) || words!.includes(form)) inEnvironment.push(words!);
+        const isFound = formsOf(kit.token).some((form) => variables!.includes(form) || words!.includes(form));
+        if (isFound) inEnvironment.push(words!);
         // The entrance's token is in no list that other users of the computer could read.
         assert.ok(!words!.includes(kit.entranceToken), words);
       }
@@ -75,7 +75,10 @@ describe("an attacker with git in a hand", function () {
 
   it("finds nothing of worth in a trace of all that git sends and is sent", async () => {
     const { output } = await kit.git(".", ["clone", kit.address("team/app"), "a"], {
-      ...{ GIT_TRACE: "1", GIT_CURL_VERBOSE: "1", GIT_TRACE_CURL: "1", GIT_TRACE_PACKET: "1", GIT_TRACE_REDACT: "0" },
+      GIT_TRACE: "1",
+      GIT_TRACE_CURL: "1",
+      GIT_TRACE_PACKET: "1",
+      GIT_TRACE_REDACT: "0",
     });
     assert.match(output, /X-Many-Hands: /);
     for (const form of formsOf(kit.token)) assert.ok(!output.includes(form));
@@ -118,8 +121,9 @@ describe("an attacker with git in a hand", function () {
     await kit.clone("team/app", "a");
     await mkdir(`${clone}/hooks`);
     const spy = `#!/bin/sh\nenv >> ${kit.at("spied")}\ncat >> ${kit.at("spied")}\ntr '\\0' ' ' < /proc/$PPID/cmdline >> ${kit.at("spied")}\n`;
-    for (const name of ["pre-push", "reference-transaction", "post-checkout"])
+    for (const name of ["pre-push", "reference-transaction"]) {
       await writeFile(`${clone}/hooks/${name}`, spy, { mode: 0o755 });
+    }
     await kit.ok("a", "config", "core.hooksPath", "hooks");
     await kit.ok("a", "push", "origin", "HEAD:agent/x");
     const spied = readFileSync(kit.at("spied"), "utf8");
@@ -258,9 +262,13 @@ describe("an attacker with git in a hand", function () {
     const dam = await kit.dam(4 * 1024 * 1024);
     const cut = kit.git(".", ["clone", kit.address("team/large"), "large"], dam.environment);
     await dam.isFull;
+    // A hand that takes nothing makes the server wait: no part of a large pack piles up on the way.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    assert.equal(kit.server.running(), 1);
     kit.authority.revoked.abort();
     dam.release();
     const { code, output } = await cut;
+    assert.equal(kit.server.running(), 0);
     assert.notEqual(code, 0);
     assert.match(output, /early EOF|RPC failed|unexpected disconnect/);
     const refused = await kit.git(".", ["clone", kit.address("team/large"), "b"]);

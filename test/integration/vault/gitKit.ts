@@ -57,7 +57,10 @@ export class GitAuthority implements UseAuthority {
     }
     const headers = gitAuthorization(host, { token: value });
     return Promise.resolve({
-      ...{ allowed: true as const, credential_id: "vcrd_git", headers, value },
+      allowed: true,
+      credential_id: "vcrd_git",
+      headers,
+      value,
       signal: this.revoked.signal,
     });
   }
@@ -97,6 +100,7 @@ export class GitKit {
     kit.#root = await mkdtemp(join(tmpdir(), "many-hands-git-"));
     await mkdir(join(kit.#root, "home"));
     kit.#server = await startGitServer({ username: "git", password: token, ...(tls === undefined ? {} : { tls }) });
+    await writeFile(kit.authorityFile, kit.server.ca);
     kit.authority.tokens.set(kit.server.host, token);
     kit.#proxy = createCredentialProxy({
       authority: kit.authority,
@@ -193,6 +197,11 @@ export class GitKit {
 
   get root(): string {
     return this.#root;
+  }
+
+  /** With the server's certificate authority, which a hand knows nothing of. */
+  get authorityFile(): string {
+    return join(this.#root, "ca.pem");
   }
 
   /** What a call of the hand finds: nothing of the machine's, and what the entrance gives. */
