@@ -136,8 +136,8 @@ export async function setup({
   docker = false,
   sshd = false,
   bubblewrap = false,
+  git = false,
 } = {}) {
-export async function setup({ codeServer = false, chromium = false, docker = false, sshd = false, git = false } = {}) {
   // A script that goes on under the pinned Node does not try again what has just failed.
   const missing = JSON.parse(process.env[missingVariable] ?? "{}");
   const parts = [];
@@ -173,8 +173,8 @@ async function timed([name, work], missing) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const start = Date.now();
   try {
-    const { missing } = await setup({ codeServer: true, chromium: true, docker: true, sshd: true, bubblewrap: true });
-    const { missing } = await setup({ codeServer: true, chromium: true, docker: true, sshd: true, git: true });
+    const all = { codeServer: true, chromium: true, docker: true, sshd: true, bubblewrap: true, git: true };
+    const { missing } = await setup(all);
     say(
       Object.keys(missing).length === 0
         ? `ready (${((Date.now() - start) / 1000).toFixed(1)} s)`

@@ -1,9 +1,13 @@
-/** Finds the forms of values in bytes, also where base64 or hex is broken into lines, and says what is not yet decided. */
+/** Finds the forms of values in bytes, also where they are broken into lines or coloured, and says what is not yet decided. */
 import { FormMatcher } from "./formMatcher.ts";
 import type { Range } from "./formMatcher.ts";
 
 const NEWLINE = 10;
 const RETURN = 13;
+const ESCAPE = 27;
+const BRACKET = 91;
+/** Bytes of a sequence that sets a colour, at most. */
+const SEQUENCE_MAX = 24;
 /** A line break within an encoding follows at least so many of its characters: tools break at 60, 64 or 76. */
 const RUN_MIN = 16;
 
@@ -61,25 +65,47 @@ interface Joined {
   placeOf(at: number): number;
 }
 
-/** The bytes without the line breaks that stand within an encoding; null where there is none. */
+/** The bytes without the line breaks that stand within an encoding, and without colours; null where there is neither. */
 function joinLines(bytes: Buffer, run: number): Joined | null {
+  const gaps: Range[] = [];
+  for (let at = nextRunEnd(bytes, 0, run); at !== -1; at = nextRunEnd(bytes, at, 0)) {
+    const end = at + lineBreakAt(bytes, at);
+    if (end > at) gaps.push({ start: at, end });
+  }
+  const breaks = gaps.length;
+  for (let at = bytes.indexOf(ESCAPE); at !== -1; at = bytes.indexOf(ESCAPE, at + 1)) {
+    const end = sequenceEnd(bytes, at);
+    if (end > at) gaps.push({ start: at, end });
+  }
+  if (gaps.length === 0) return null;
+  if (breaks > 0 && gaps.length > breaks) gaps.sort((a, b) => a.start - b.start);
+  return without(bytes, gaps);
+}
+
+/** Where a sequence that only changes how a terminal looks ends, or the bytes; `start`: it is none. */
+function sequenceEnd(bytes: Buffer, start: number): number {
+  if (start + 1 >= bytes.length) return bytes.length;
+  if (bytes[start + 1] !== BRACKET) return start;
+  for (let at = start + 2; at < bytes.length && at < start + SEQUENCE_MAX; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte >= 0x40 && byte <= 0x7e) return at + 1;
+    if (byte < 0x20 || byte > 0x3f) return start;
+  }
+  return start + SEQUENCE_MAX > bytes.length ? bytes.length : start;
+}
+
+function without(bytes: Buffer, gaps: readonly Range[]): Joined {
   const pieces: Buffer[] = [];
   /** Per piece: where it begins among the joined bytes, and among the given ones. */
   const places: { readonly joined: number; readonly given: number }[] = [];
   let from = 0;
   let length = 0;
-  const cut = (to: number, next: number): void => {
+  for (const { start, end } of [...gaps, { start: bytes.length, end: bytes.length }]) {
     places.push({ joined: length, given: from });
-    pieces.push(bytes.subarray(from, to));
-    length += to - from;
-    from = next;
-  };
-  for (let at = nextRunEnd(bytes, 0, run); at !== -1; at = nextRunEnd(bytes, at, 0)) {
-    const next = at + lineBreakAt(bytes, at);
-    if (next > at) cut(at, next);
+    pieces.push(bytes.subarray(from, start));
+    length += start - from;
+    from = end;
   }
-  if (pieces.length === 0) return null;
-  cut(bytes.length, bytes.length);
   const placeOf = (at: number): number => {
     let [low, high] = [0, places.length - 1];
     while (low < high) {

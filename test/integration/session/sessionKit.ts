@@ -44,6 +44,9 @@ export interface KitOptions {
   readonly vault?: Partial<OpenVaultPorts> & Pick<OpenVaultPorts, "secrets">;
   /** How commands on this computer are confined. Default: not. */
   readonly local?: Partial<LocalSettings>;
+  /** Stored credentials that are redacted, with tokens of known shapes; default: nothing is. */
+  readonly redacted?: readonly string[];
+  readonly thinking?: "adaptive" | "off";
   /** Where sessions are kept; default: in the kit's own folder. */
   readonly sessions?: string;
 }
@@ -108,7 +111,9 @@ export class Kit {
   async window(owner = "the window"): Promise<LocalSessionService> {
     const { baseUrl = this.server.url, key = TEST_KEY, model = "claude-sonnet-5-5", contextWindow } = this.#options;
     const ids = createIds(systemClock);
-    const redactor = createRedactor();
+    const { redacted } = this.#options;
+    const redactor = createRedactor({ detectTokens: () => redacted !== undefined });
+    for (const value of redacted ?? []) redactor.add(value);
     const keys = createModelKeys({ secrets: memorySecrets(), redactor });
     if (key !== "") await keys.set(baseUrl, key);
     const report = (): void => {};
@@ -126,12 +131,18 @@ export class Kit {
         }),
       settings: () =>
         Promise.resolve({
-          model: { id: model, max_tokens: 4_000, context_window: contextWindow ?? 200_000, thinking: "off" as const },
+          model: {
+            id: model,
+            max_tokens: 4_000,
+            context_window: contextWindow ?? 200_000,
+            thinking: this.#options.thinking ?? ("off" as const),
+          },
           instructions: "",
           policy: (tool) => tool.permission,
         }),
       defaultHands: () => [{ name: "local", kind: "local", options: { cwd: this.workspace } }],
       loadMount: () => Promise.resolve(mountResource),
+      ...(redacted === undefined ? {} : { redaction: redactor }),
       random: () => 0,
       trusted: () => true,
       ...(vault === null ? {} : { vault: sessionVault(vault), redaction: redactor }),

@@ -52,7 +52,9 @@ describe("the redaction of values", () => {
       fc
         .constantFrom(...forms)
         .chain((form) => fc.nat(form.length - 1).map((length) => Buffer.from(form).subarray(0, length))),
-      fc.constantFrom("\n", "\r\n", " ", "x".repeat(20), "AAAAAAAAAAAAAAAA\n").map((text) => Buffer.from(text)),
+      fc
+        .constantFrom("\n", "\r\n", " ", "x".repeat(20), "AAAAAAAAAAAAAAAA\n", "\u001b[1;31m")
+        .map((text) => Buffer.from(text)),
       fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes)),
     );
     const property = fc.property(
@@ -87,6 +89,15 @@ describe("the redaction of values", () => {
           }
         }
       }
+    }
+  });
+
+  it("finds a value within which the colour changes, as searches show it", () => {
+    const secret = VALUES[0] ?? "";
+    const text = Buffer.from(`a ${secret.slice(0, 7)}\u001b[01;31m\u001b[K${secret.slice(7)}\u001b[m b`);
+    assert.equal(whole(redactor, text).toString(), `a ${MARKER}\u001b[m b`);
+    for (let cut = 1; cut < text.length; cut += 1) {
+      assert.equal(inPieces(redactor, text, [cut]).toString(), `a ${MARKER}\u001b[m b`, `cut at ${cut}`);
     }
   });
 
