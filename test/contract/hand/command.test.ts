@@ -10,6 +10,7 @@ import { entranceContract } from "./entranceContract.ts";
 import { filesContract } from "./filesContract.ts";
 import type { Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
+import { processContract } from "./processContract.ts";
 
 const WAY = { proxy: "http://127.0.0.1:{port}", proxy_listen: "127.0.0.1:0" };
 
@@ -53,5 +54,6 @@ for (const [name, argv] of Object.entries(SHELLS)) {
     describe("with its journal", () => journalContract(makePlace));
     describe("with files for people", () => browseContract(makePlace));
     describe("with its way to the vault", () => entranceContract(makePlace));
+    describe("with programs", () => processContract(makePlace));
   });
 }

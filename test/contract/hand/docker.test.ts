@@ -12,6 +12,7 @@ import { commandsContract } from "./commandsContract.ts";
 import { filesContract } from "./filesContract.ts";
 import type { Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
+import { processContract } from "./processContract.ts";
 
 let made = 0;
 
@@ -59,6 +60,7 @@ describe("the hand in a container", function () {
       describe("with files", () => filesContract(makePlace));
       describe("with its journal", () => journalContract(makePlace));
       describe("with files for people", () => browseContract(makePlace));
+      describe("with programs", () => processContract(makePlace));
     });
   }
 });

@@ -14,6 +14,7 @@ import { filesContract } from "./filesContract.ts";
 import { bash, Recorder, callOf } from "./handSupport.ts";
 import type { Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
+import { processContract } from "./processContract.ts";
 
 async function placeOn(folder: string, shell?: string): Promise<Place> {
   const directory = join(folder, `work "space" it's é`);
@@ -50,6 +51,7 @@ describe("the local hand", function () {
   describe("with its journal", () => journalContract(makePlace));
   describe("with files for people", () => browseContract(makePlace));
   describe("with its way to the vault", () => entranceContract(makePlace));
+  describe("with programs", () => processContract(makePlace));
 
   it("leaves nothing of acknowledged calls in its journal but their ids", async () => {
     const place = await makePlace();

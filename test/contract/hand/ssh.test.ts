@@ -15,6 +15,7 @@ import { entranceContract } from "./entranceContract.ts";
 import { filesContract } from "./filesContract.ts";
 import type { MakePlace, Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
+import { processContract } from "./processContract.ts";
 
 async function newFolder(): Promise<string> {
   return realpath(await mkdtemp(join(tmpdir(), "many-hands-ssh-")));
@@ -61,6 +62,7 @@ function allContracts(makePlace: MakePlace): void {
   describe("with its journal", () => journalContract(makePlace));
   describe("with files for people", () => browseContract(makePlace));
   describe("with its way to the vault", () => entranceContract(makePlace));
+  describe("with programs", () => processContract(makePlace));
 }
 
 for (const transport of ["auto", "system"]) {
