@@ -1,4 +1,5 @@
 /** What a grant covers, and the narrowest one that a use asks for: pure functions. */
+import { matchesPattern } from "../core/refPattern.ts";
 import type { CredentialPlace, GrantScope, VaultUse } from "../core/vault.ts";
 import { isBelow } from "./credentialInput.ts";
 
@@ -18,7 +19,7 @@ export function isOfRepository(scope: GrantScope, use: VaultUse): boolean {
     scope.kind === "git" &&
     use.kind === "git" &&
     scope.origin === use.origin &&
-    (scope.git?.repositories ?? []).some((pattern) => matches(pattern, repository))
+    (scope.git?.repositories ?? []).some((pattern) => matchesPattern(pattern, repository))
   );
 }
 
@@ -27,13 +28,7 @@ function coversGit(scope: GrantScope, use: VaultUse): boolean {
   const patterns = scope.git?.push_refs ?? [];
   // What the server has is shown to whoever may fetch; which refs are to change is known with the push itself.
   if (use.git?.service !== "push" || use.git.refs === undefined) return true;
-  return use.git.refs.every((ref) => patterns.some((pattern) => matches(pattern, ref)));
-}
-
-/** `*` stands for one or more characters of any kind. */
-function matches(pattern: string, text: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, String.raw`\$&`));
-  return new RegExp(`^${parts.join(".+")}$`, "s").test(text);
+  return use.git.refs.every((ref) => patterns.some((pattern) => matchesPattern(pattern, ref)));
 }
 
 /** What the person is asked for: reading is asked for as a whole, everything that changes something as narrowly as it is used. */
