@@ -13,7 +13,6 @@ import { DEFAULT_BASE_URL, parseModelEndpoint } from "./core/modelEndpoint.ts";
 import { createCommandProvider } from "./hands/command/commandProvider.ts";
 import { createDockerProvider } from "./hands/docker/dockerProvider.ts";
 import { createLocalProvider } from "./hands/local/localProvider.ts";
-import { createMcpProvider } from "./hands/mcp/mcpProvider.ts";
 import { programEnvironment } from "./hands/shell/programEnvironment.ts";
 import type { SshAsk } from "./hands/ssh/ask.ts";
 import { createSshProvider } from "./hands/ssh/sshProvider.ts";
@@ -22,6 +21,7 @@ import type { OrchestratorPorts } from "./orchestrator/ports.ts";
 import { systemClock } from "./orchestrator/systemClock.ts";
 import { createFileStore } from "./session/fileStore.ts";
 import { createIds } from "./session/ids.ts";
+import { checkCredential } from "./vault/credentialInput.ts";
 import { createAskedSecrets } from "./vault/askedSecrets.ts";
 import { createModelKeys, keyInEnvironment, parseModelKey } from "./vault/modelKey.ts";
 import type { ModelKeys } from "./vault/modelKey.ts";
@@ -46,6 +46,7 @@ import { sessionsFolder } from "./vscode/sessionsFolder.ts";
 import { SessionsTree } from "./vscode/sessionsTree.ts";
 import { readLocalSettings, readSettings } from "./vscode/settings.ts";
 import { createStatusBar } from "./vscode/statusBar.ts";
+import { createVaultViews } from "./vscode/vaultViews.ts";
 
 type Report = OrchestratorPorts["report"];
 
@@ -76,11 +77,18 @@ export function compose(context: vscode.ExtensionContext): Running {
     isLive: (id) => local.isLive(id),
     report,
   });
-  const local: LocalSessionService = createService({ sessions, models, report, redactor, vault });
+  const local: LocalSessionService = createService({
+    sessions,
+    models,
+    report,
+    redactor,
+    vault,
+    loadProvider: lateProviders(context, () => ({ service: local, vault, report })),
+  });
   const asked = createAskedSecrets(secrets, redactor);
   registerHands(context, { local, ask: createAskSsh({ secrets: asked, report }), vault, report });
   context.subscriptions.push(output, keys, models, vault);
-  const views = registerViews(context, { local, models, keys, sessions, report, output });
+  const views = registerViews(context, { local, models, keys, sessions, report, output, vault });
   local.start().catch((thrown: unknown) => report("the sessions could not be woken", thrown));
   return { service: local, ...views, close: () => local.close() };
 }
@@ -102,11 +110,6 @@ function registerHands(context: vscode.ExtensionContext, { local: service, ask, 
   service.registerHandProvider("docker", createDockerProvider({ clock, environment, report }));
   service.registerHandProvider("ssh", createSshProvider({ clock, environment, ask, report }));
   service.registerHandProvider("command", createCommandProvider({ clock, environment }));
-  const toolsMemory = {
-    get: (key: string): unknown => context.workspaceState.get(`manyHands.mcp:${key}`),
-    set: (key: string, tools: unknown): void => void context.workspaceState.update(`manyHands.mcp:${key}`, tools),
-  };
-  service.registerHandProvider("mcp", createMcpProvider({ clock, fetchFor: vault.fetchFor, toolsMemory, report }));
 }
 
 function reportTo(output: vscode.LogOutputChannel, redact: (text: string) => string): Report {
@@ -117,15 +120,43 @@ function reportTo(output: vscode.LogOutputChannel, redact: (text: string) => str
   };
 }
 
+interface LateParts {
+  readonly service: SessionService;
+  readonly vault: VaultParts;
+  readonly report: Report;
+}
+
+/** Kinds that few sessions have: loaded when one does. */
+function lateProviders(context: vscode.ExtensionContext, parts: () => LateParts): (kind: string) => Promise<void> {
+  const loading = new Map<string, Promise<void>>();
+  const load = async (kind: string): Promise<void> => {
+    const { service, vault, report } = parts();
+    if (kind !== "mcp") return;
+    const { createMcpProvider } = await import("./hands/mcp/mcpProvider.ts");
+    const toolsMemory = {
+      get: (key: string): unknown => context.workspaceState.get(`manyHands.mcp:${key}`),
+      set: (key: string, tools: unknown): void => void context.workspaceState.update(`manyHands.mcp:${key}`, tools),
+    };
+    const ports = { clock: systemClock, fetchFor: vault.fetchFor, toolsMemory, report };
+    service.registerHandProvider(kind, createMcpProvider(ports));
+  };
+  return async (kind) => {
+    const loaded = loading.get(kind) ?? load(kind);
+    loading.set(kind, loaded);
+    await loaded;
+  };
+}
+
 interface ServiceParts {
   readonly sessions: vscode.Uri;
   readonly models: Models;
   readonly report: Report;
   readonly redactor: Redactor;
   readonly vault: VaultParts;
+  readonly loadProvider: (kind: string) => Promise<void>;
 }
 
-function createService({ sessions, models, report, redactor, vault }: ServiceParts): LocalSessionService {
+function createService({ sessions, models, report, redactor, vault, loadProvider }: ServiceParts): LocalSessionService {
   const clock = systemClock;
   const ids = createIds(clock);
   const owner = `VS Code on ${hostname()}, process ${process.pid}`;
@@ -140,6 +171,7 @@ function createService({ sessions, models, report, redactor, vault }: ServicePar
     },
     redaction: redactor,
     vault: vault.session,
+    loadProvider,
     loadModel: () => models.load(),
     settings: async (model) => {
       const { instructions, permissions } = readSettings();
@@ -177,12 +209,13 @@ interface ViewParts {
   readonly models: Models;
   readonly keys: ModelKeys;
   readonly sessions: vscode.Uri;
+  readonly vault: VaultParts;
   readonly report: Report;
   readonly output: vscode.LogOutputChannel;
 }
 
 function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick<Running, "commands" | "pages"> {
-  const { local, models, keys, sessions, report, output } = parts;
+  const { local, models, keys, sessions, report, output, vault } = parts;
   const isRehearsal = (): boolean => readSettings().provider === "rehearsal";
   const documents = new SessionDocuments(local);
   const panels = new SessionPanels({
@@ -203,7 +236,14 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
   const offerOrphans = async (): Promise<void> => (await import("./vscode/orphans.ts")).offerToRemoveOrphans(orphans);
   if (usesDocker()) void offerOrphans();
   const removeOrphans = async (): Promise<void> => (await import("./vscode/orphans.ts")).chooseOrphans(orphans);
-  const showKeyState = keyState(keys);
+  const vaultViews = createVaultViews({
+    vault: vault.service,
+    service: local,
+    modelKey: () => modelKeyInfo(keys),
+    check: checkCredential,
+    report,
+  });
+  const showKeyState = keyState(keys, () => vaultViews.refresh());
   const apiKey = apiKeyPorts(keys, showKeyState);
   context.subscriptions.push(
     documents,
@@ -211,6 +251,7 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     tree,
     terminals,
     hands,
+    vaultViews,
     createStatusBar(local, isRehearsal),
     createNotifications({
       service: local,
@@ -239,7 +280,7 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     openSample: () => openSampleWorkspace(context.extensionUri, context.globalStorageUri),
     showLog,
   });
-  return { commands: { ...commands, ...hands.commands, removeOrphans }, pages: panels };
+  return { commands: { ...commands, ...hands.commands, ...vaultViews.commands, removeOrphans }, pages: panels };
 }
 
 function usesDocker(): boolean {
@@ -265,13 +306,24 @@ function orphanPorts(service: SessionService, sessions: vscode.Uri, report: Repo
 }
 
 /** Tells the welcome view whether a key has to be asked for. */
-function keyState(keys: ModelKeys): () => void {
+function keyState(keys: ModelKeys, onChange: () => void): () => void {
   const show = async (): Promise<void> => {
     const { provider, baseUrl } = readSettings();
     const isMissing = provider === "anthropic" && (await keys.isMissing(baseUrl).catch(() => false));
     await vscode.commands.executeCommand("setContext", "manyHands.keyMissing", isMissing);
+    onChange();
   };
   return () => void show();
+}
+
+async function modelKeyInfo(keys: ModelKeys): Promise<{ readonly address: string; readonly isSet: boolean }> {
+  const { baseUrl } = readSettings();
+  return { address: addressOf(baseUrl), isSet: await keys.isSet(baseUrl) };
+}
+
+function addressOf(baseUrl: string): string {
+  const parsed = parseModelEndpoint(baseUrl);
+  return parsed.ok ? parsed.endpoint.origin : DEFAULT_BASE_URL;
 }
 
 function apiKeyPorts(keys: ModelKeys, onChanged: () => void): ApiKeyPorts {
@@ -284,10 +336,7 @@ function apiKeyPorts(keys: ModelKeys, onChanged: () => void): ApiKeyPorts {
       return parsed.ok ? null : parsed.message;
     },
     inEnvironment: () => keyInEnvironment(process.env),
-    address: () => {
-      const parsed = parseModelEndpoint(baseUrl());
-      return parsed.ok ? parsed.endpoint.origin : DEFAULT_BASE_URL;
-    },
+    address: () => addressOf(baseUrl()),
     onChanged,
   };
 }

@@ -16,15 +16,14 @@ import type { CreateSessionOptions, SessionInfo, SessionService, SessionUpdate }
 import type { SessionListing, Slice } from "../core/sessionLog.ts";
 import { needsBrain } from "../core/sessionState.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
-import { parseClientEvent } from "./clientEvent.ts";
 import { openedHand } from "./handBoard.ts";
 import { handKey } from "../core/config.ts";
 import { checkHands } from "./handChange.ts";
 import { listedHands, specOfUse } from "./handList.ts";
-import { LocalSession } from "./localSession.ts";
+import type { LocalSession } from "./localSession.ts";
 import type { OrchestratorPorts } from "./ports.ts";
 import { redactedStore } from "./redactedStore.ts";
-import { SpareHands } from "./spareHands.ts";
+import type { SpareHands } from "./spareHands.ts";
 
 /** How often sessions that another window left behind are looked for, in milliseconds. */
 const WATCH_MS = 3_000;
@@ -37,7 +36,7 @@ export class LocalSessionService implements SessionService {
   readonly #streamed: Emitter<{ readonly session_id: SessionId; readonly event: StreamEvent }>;
   readonly #changed: Emitter<{ readonly id: SessionId | null }>;
   readonly #handsChanged: Emitter<null>;
-  readonly #spares: SpareHands;
+  #openSpares: SpareHands | null = null;
   /** By `handKey`: what its last test has shown. */
   readonly #tests = new Map<string, HandTest>();
   readonly #closing = new AbortController();
@@ -55,11 +54,6 @@ export class LocalSessionService implements SessionService {
     this.#streamed = new Emitter(onError);
     this.#changed = new Emitter(onError);
     this.#handsChanged = new Emitter(onError);
-    this.#spares = new SpareHands({
-      ...this.#ports,
-      providers: this.#providers,
-      onChange: () => this.#handsChanged.fire(null),
-    });
   }
 
   readonly onDidAppendEvent: SessionService["onDidAppendEvent"] = (listener) => this.#appended.listen(listener);
@@ -96,8 +90,9 @@ export class LocalSessionService implements SessionService {
       model: options.model ?? null,
       permission: options.permission ?? "ask",
     });
-    const session = this.#newSession(id, log);
-    this.#sessions.set(id, Promise.resolve(session));
+    const opening = this.#newSession(id, log);
+    this.#sessions.set(id, opening);
+    const session = await opening;
     this.#changed.fire({ id: null });
     if (options.message !== undefined && options.message.trim() !== "") {
       await this.emitEvent(id, { type: "user.message", content: [{ type: "text", text: options.message }] });
@@ -107,6 +102,7 @@ export class LocalSessionService implements SessionService {
 
   /** Extensions start in any order: a session that goes on after a reload must not find its hand without a provider. */
   async #provided(kinds: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#load(kinds);
     const over = AbortSignal.any([signal, this.#settled.signal]);
     while (!over.aborted && kinds.some((kind) => !this.#providers.has(kind))) {
       await new Promise<void>((resolve) => {
@@ -119,6 +115,12 @@ export class LocalSessionService implements SessionService {
         }
       });
     }
+  }
+
+  /** Kinds that this program brings, but not at every start. */
+  async #load(kinds: readonly string[]): Promise<void> {
+    const missing = kinds.filter((kind) => !this.#providers.has(kind));
+    await Promise.all(missing.map((kind) => this.#ports.loadProvider?.(kind)));
   }
 
   async listSessions(): Promise<readonly SessionInfo[]> {
@@ -138,6 +140,7 @@ export class LocalSessionService implements SessionService {
   }
 
   async emitEvent(id: string, event: ClientEvent): Promise<AnyEvent> {
+    const { parseClientEvent } = await import("./clientEvent.ts");
     const parsed = parseClientEvent(event);
     return (await this.#session(id)).emit(parsed);
   }
@@ -205,18 +208,20 @@ export class LocalSessionService implements SessionService {
 
   async listHands(): Promise<readonly HandInfo[]> {
     const sessions = await this.#openSessions();
+    await this.#load(this.#configuredHands().map(({ kind }) => kind));
     return listedHands({
       configured: this.#configuredHands(),
       sessions: sessions.map((session) => ({ id: session.log.id, hands: session.hands() })),
       providers: this.#providers,
-      spareOf: (spec) => this.#spares.statusOf(spec),
+      spareOf: (spec) => this.#openSpares?.statusOf(spec) ?? null,
       testOf: (spec) => this.#tests.get(handKey(spec)) ?? null,
     });
   }
 
   async testHand(spec: HandSpec, options: HandTestOptions = {}): Promise<HandTest> {
     this.#mustBeTrusted();
-    const test = await this.#spares.test(spec, options);
+    await this.#load([spec.kind]);
+    const test = await (await this.#spares()).test(spec, options);
     this.#tests.set(handKey(spec), test);
     this.#handsChanged.fire(null);
     return test;
@@ -225,17 +230,19 @@ export class LocalSessionService implements SessionService {
   async openHand(id: string | null, name: string): Promise<OpenedHand> {
     this.#mustBeTrusted();
     if (id !== null) return openedHand(await (await this.#session(id)).openHand(name));
-    return openedHand(await this.#spares.open(specOfUse(this.#configuredHands(), name)));
+    const spec = specOfUse(this.#configuredHands(), name);
+    await this.#load([spec.kind]);
+    return openedHand(await (await this.#spares()).open(spec));
   }
 
   async restartHand(id: string | null, name: string): Promise<void> {
     this.#mustBeTrusted();
-    await (id === null ? this.#spares.end(name) : (await this.#session(id)).restartHand(name));
+    await (id === null ? (await this.#spares()).end(name) : (await this.#session(id)).restartHand(name));
   }
 
   async pingHands(): Promise<void> {
     const sessions = await this.#openSessions();
-    await Promise.all([this.#spares.ping(), ...sessions.map((session) => session.pingHands())]);
+    await Promise.all([this.#openSpares?.ping(), ...sessions.map((session) => session.pingHands())]);
   }
 
   /** The settings name other hands now. */
@@ -254,13 +261,22 @@ export class LocalSessionService implements SessionService {
     this.#closing.abort();
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
-    await Promise.allSettled([...sessions.map(async (session) => (await session).close()), this.#spares.close()]);
+    await Promise.allSettled([...sessions.map(async (session) => (await session).close()), this.#openSpares?.close()]);
     for (const emitter of [this.#appended, this.#streamed, this.#changed, this.#handsChanged]) emitter.dispose();
   }
 
   #mustBeTrusted(): void {
     if (this.#ports.trusted()) return;
     throw new ManyHandsError("not_trusted", "session", "Trust this workspace first: nothing is executed until then.");
+  }
+
+  async #spares(): Promise<SpareHands> {
+    const { SpareHands } = await import("./spareHands.ts");
+    return (this.#openSpares ??= new SpareHands({
+      ...this.#ports,
+      providers: this.#providers,
+      onChange: () => this.#handsChanged.fire(null),
+    }));
   }
 
   #configuredHands(): readonly HandSpec[] {
@@ -331,7 +347,9 @@ export class LocalSessionService implements SessionService {
     return opened;
   }
 
-  #newSession(id: SessionId, log: LocalSession["log"]): LocalSession {
+  /** What runs a session is loaded with the first one: a start need not wait for it. */
+  async #newSession(id: SessionId, log: LocalSession["log"]): Promise<LocalSession> {
+    const { LocalSession } = await import("./localSession.ts");
     return new LocalSession(log, {
       ...this.#ports,
       providers: this.#providers,
