@@ -21,7 +21,6 @@ import type { OrchestratorPorts } from "./orchestrator/ports.ts";
 import { systemClock } from "./orchestrator/systemClock.ts";
 import { createFileStore } from "./session/fileStore.ts";
 import { createIds } from "./session/ids.ts";
-import { checkCredential } from "./vault/credentialInput.ts";
 import { createAskedSecrets } from "./vault/askedSecrets.ts";
 import { createModelKeys, keyInEnvironment, parseModelKey } from "./vault/modelKey.ts";
 import type { ModelKeys } from "./vault/modelKey.ts";
@@ -240,7 +239,7 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     vault: vault.service,
     service: local,
     modelKey: () => modelKeyInfo(keys),
-    check: checkCredential,
+    loadCheck: async () => (await import("./vault/credentialInput.ts")).checkCredential,
     report,
   });
   const showKeyState = keyState(keys, () => vaultViews.refresh());

@@ -2,8 +2,6 @@
 import { limits } from "../core/limits.ts";
 import { mapStrings } from "../core/redaction.ts";
 import type { RedactedText, RedactingStream, Redaction } from "../core/redaction.ts";
-import { TokenShapes } from "./tokenShapes.ts";
-import { TokenStream } from "./tokenStream.ts";
 import { ValueFinder } from "./valueFinder.ts";
 import { findForms } from "./valueForms.ts";
 import { ValueStream } from "./valueStream.ts";
@@ -22,12 +20,24 @@ export interface RedactorOptions {
 export function createRedactor({ detectTokens = () => false }: RedactorOptions = {}): Redactor {
   const known = new Set<string>();
   const forms = new Map<string, Uint8Array>();
-  const shapes = new TokenShapes();
+  // Loaded before the first output is read; a start has none.
+  let tokens: { open(): RedactingStream } | null = null;
+  let loading: Promise<void> | null = null;
+  const loadTokens = async (): Promise<void> => {
+    const [{ TokenShapes }, { TokenStream }] = await Promise.all([
+      import("./tokenShapes.ts"),
+      import("./tokenStream.ts"),
+    ]);
+    const shapes = new TokenShapes();
+    await shapes.load();
+    tokens = { open: () => new TokenStream(shapes) };
+  };
   let finder: ValueFinder | null = null;
   const currentFinder = (): ValueFinder => (finder ??= new ValueFinder([...forms.values()]));
 
   const bytes = (): RedactingStream => new ValueStream(currentFinder);
-  const output = (): RedactingStream => (detectTokens() ? new Chain(bytes(), new TokenStream(shapes)) : bytes());
+  const output = (): RedactingStream =>
+    detectTokens() && tokens !== null ? new Chain(bytes(), tokens.open()) : bytes();
   const redact = (text: string): string =>
     forms.size === 0 || text.length < limits.redactedCharsMin ? text : textThrough(bytes(), text).text;
   return {
@@ -43,7 +53,7 @@ export function createRedactor({ detectTokens = () => false }: RedactorOptions =
     bytes,
     output,
     outputText: (text) => textThrough(output(), text),
-    ready: () => (detectTokens() ? shapes.load() : Promise.resolve()),
+    ready: () => (detectTokens() ? (loading ??= loadTokens()) : Promise.resolve()),
   };
 }
 

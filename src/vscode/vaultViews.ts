@@ -9,8 +9,8 @@ export interface VaultViewPorts {
   readonly vault: VaultService;
   readonly service: SessionService;
   readonly modelKey: () => Promise<ModelKeyInfo>;
-  /** The normal form of what a person enters; throws with words for them. */
-  readonly check: (input: CredentialInput) => CredentialInput;
+  /** The normal form of what a person enters; throws with words for them. Loaded with the first command. */
+  readonly loadCheck: () => Promise<(input: CredentialInput) => CredentialInput>;
   /** Leads through a server's sign-in in the browser; absent: no server can be signed in to. */
   readonly authorise?: (credentialId: string) => Promise<void>;
   readonly report: (what: string, thrown?: unknown) => void;
@@ -38,8 +38,8 @@ export interface VaultViews {
 export function createVaultViews(ports: VaultViewPorts): VaultViews {
   const tree = new VaultTree(ports);
   const run = async (name: string, args: readonly unknown[]): Promise<unknown> => {
-    const { createVaultCommands } = await import("./vaultCommands.ts");
-    return createVaultCommands({ ...ports, tree })[name]?.(...args);
+    const [{ createVaultCommands }, check] = await Promise.all([import("./vaultCommands.ts"), ports.loadCheck()]);
+    return createVaultCommands({ ...ports, check, tree })[name]?.(...args);
   };
   const commands = Object.fromEntries(COMMANDS.map((name) => [name, (...args: unknown[]) => run(name, args)]));
   return { commands, refresh: () => tree.refresh(), dispose: () => tree.dispose() };

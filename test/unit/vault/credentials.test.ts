@@ -52,7 +52,7 @@ describe("credentials", () => {
     await kit.vault.replaceValue(id, "another-value-of-it");
     const decision = await kit.decide();
     assert.ok(decision.allowed && decision.value === "another-value-of-it");
-    assert.equal(kit.redactor.redact(`${TOKEN} another-value-of-it`), "[redacted] [redacted]");
+    assert.equal(kit.redactor.redact(`${TOKEN} another-value-of-it`), "[redacted: credential] [redacted: credential]");
   });
 
   it("each kind goes out in its own way", async () => {
