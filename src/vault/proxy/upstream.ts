@@ -3,7 +3,8 @@ import http from "node:http";
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
 import type { Readable } from "node:stream";
-import { getCACertificates } from "node:tls";
+import { createSecureContext, getCACertificates } from "node:tls";
+import type { SecureContext } from "node:tls";
 import { messageOf } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 
@@ -38,7 +39,7 @@ export function createUpstream(ca?: string): Upstream {
   const kept = { keepAlive: true, timeout: limits.proxyKeptMs, maxFreeSockets: limits.proxyKeptMax };
   const agents = {
     http: new http.Agent(kept),
-    https: new https.Agent(ca === undefined ? kept : { ...kept, ca: [...getCACertificates("default"), ca] }),
+    https: new https.Agent(ca === undefined ? kept : { ...kept, secureContext: withAuthority(ca) }),
   };
   return {
     async send(sending) {
@@ -56,6 +57,11 @@ export function createUpstream(ca?: string): Upstream {
       agents.https.destroy();
     },
   };
+}
+
+/** Made once: an agent that is given a list of authorities goes through all of them at each request. */
+function withAuthority(ca: string): SecureContext {
+  return createSecureContext({ ca: [...getCACertificates("default"), ca] });
 }
 
 const LOST_KEPT = Symbol("a kept connection was lost");

@@ -4,15 +4,23 @@ import { Transform } from "node:stream";
 const ASTERISK = 0x2a;
 /** What is shorter is found everywhere by chance. */
 const FORM_BYTES_MIN = 4;
+/** A longer window would move on faster, but the table counts in bytes. */
+const WINDOW_MAX = 250;
 
 /** What is looked for, made ready once: shared by all streams of one value. */
 export interface MaskPlan {
   readonly forms: readonly Buffer[];
-  /** Bytes of the shortest and the longest form. */
-  readonly shortest: number;
+  /** By a byte: 1 where a form begins with it. */
+  readonly beginnings: Uint8Array;
+  /** Bytes of the longest form. */
   readonly longest: number;
-  /** By the last two bytes of a window of `shortest` bytes: how far it can be moved on (Wu and Manber's search). */
-  readonly shifts: Uint16Array;
+  /**
+   * By the last two bytes of a window of `window` bytes: by how much less than its length it can be moved on (after Wu and
+   * Manber). Zeros cost nothing to make, and most of it stays zero.
+   */
+  readonly held: Uint8Array;
+  /** Bytes of every form that are in the table. */
+  readonly window: number;
 }
 
 /** null: nothing to look for. `forms` in any order, twice or not. */
@@ -21,15 +29,17 @@ export function planMask(forms: readonly Uint8Array[]): MaskPlan | null {
   const buffers = Array.from(new Map(long.map((form) => [form.toString("latin1"), form])).values());
   if (buffers.length === 0) return null;
   const lengths = buffers.map((form) => form.length);
-  const shortest = Math.min(...lengths, 65_535);
-  const shifts = new Uint16Array(65_536).fill(shortest - 1);
+  const window = Math.min(WINDOW_MAX, ...lengths);
+  const held = new Uint8Array(65_536);
+  const beginnings = new Uint8Array(256);
+  for (const form of buffers) beginnings[form[0] ?? 0] = 1;
   for (const form of buffers) {
-    for (let at = 1; at < shortest; at += 1) {
+    for (let at = 1; at < window; at += 1) {
       const pair = ((form[at - 1] ?? 0) << 8) | (form[at] ?? 0);
-      shifts[pair] = Math.min(shifts[pair] ?? 0, shortest - 1 - at);
+      held[pair] = Math.max(held[pair] ?? 0, at);
     }
   }
-  return { forms: buffers, shortest, longest: Math.max(...lengths), shifts };
+  return { forms: buffers, beginnings, longest: Math.max(...lengths), held, window };
 }
 
 function beginsAt(bytes: Buffer, at: number, form: Buffer): boolean {
@@ -37,16 +47,17 @@ function beginsAt(bytes: Buffer, at: number, form: Buffer): boolean {
 }
 
 /** Where forms begin and end in `bytes`; they may overlap. */
-function find({ forms, shortest, shifts }: MaskPlan, bytes: Buffer): [number, number][] {
+function find({ forms, window, held }: MaskPlan, bytes: Buffer): [number, number][] {
   const found: [number, number][] = [];
-  let last = shortest - 1;
+  const far = window - 1;
+  let last = far;
   while (last < bytes.length) {
-    const shift = shifts[((bytes[last - 1] ?? 0) << 8) | (bytes[last] ?? 0)] ?? 0;
+    const shift = far - (held[((bytes[last - 1] ?? 0) << 8) | (bytes[last] ?? 0)] ?? 0);
     if (shift > 0) {
       last += shift;
       continue;
     }
-    const start = last - shortest + 1;
+    const start = last - far;
     for (const form of forms) if (beginsAt(bytes, start, form)) found.push([start, start + form.length]);
     last += 1;
   }
@@ -54,8 +65,9 @@ function find({ forms, shortest, shifts }: MaskPlan, bytes: Buffer): [number, nu
 }
 
 /** From where on the bytes could be the beginning of a form that goes on in the next chunk. */
-function openFrom({ forms, longest }: MaskPlan, bytes: Buffer): number {
+function openFrom({ forms, beginnings, longest }: MaskPlan, bytes: Buffer): number {
   for (let from = Math.max(0, bytes.length - longest + 1); from < bytes.length; from += 1) {
+    if (beginnings[bytes[from] ?? 0] === 0) continue;
     const rest = bytes.length - from;
     const isOpen = forms.some(
       (form) => form.length > rest && form[0] === bytes[from] && bytes.compare(form, 0, rest, from) === 0,
