@@ -120,7 +120,7 @@ function createServer(): http.Server {
     noDelay: true,
   });
   server.maxRequestsPerSocket = limits.proxyConnectionRequestsMax;
-  // One more than may be: Node drops the others silently, and that is how they are noticed.
+  // One more than may be: where Node drops the others silently, that is how they are noticed.
   server.maxHeadersCount = limits.proxyHeadersMax + 1;
   return server;
 }

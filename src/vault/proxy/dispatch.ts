@@ -2,6 +2,7 @@
 import http from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { hasCode } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { EgressRoute } from "./egressRoute.ts";
 import type { Entrance } from "./entrance.ts";
@@ -52,6 +53,7 @@ export class Dispatch {
     };
     const plain = { caller: entrance.caller, request, response, signal: gone.signal, takeBody };
     this.#route(entrance, plain).catch((thrown: unknown) => {
+      if (hasCode(thrown, "secrets_unavailable")) return answerText(response, 503, thrown.message);
       if (!gone.signal.aborted) this.#options.report("A request to the credential proxy failed", thrown);
       answerText(response, 502, "This request could not be handled. See the log of Many Hands.");
     });

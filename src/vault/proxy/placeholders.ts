@@ -28,12 +28,27 @@ function fillForm(body: Buffer, places: readonly BodyPlace[], value: string): Bu
 function fillJson(body: Buffer, places: readonly BodyPlace[], value: string): Buffer {
   let root: unknown;
   try {
-    root = JSON.parse(body.toString());
+    root = parseExactly(body.toString());
   } catch {
     return body;
   }
   const isChanged = places.map((place) => fillAt(root, place, value));
   return isChanged.includes(true) ? Buffer.from(JSON.stringify(root)) : body;
+}
+
+/** Numbers that a double does not hold as they are written stay as they are written. */
+function parseExactly(text: string): unknown {
+  // Newer than the types of the language: what a number looks like in the text, and how to write it so again.
+  const json = JSON as unknown as {
+    readonly parse: (
+      text: string,
+      revive: (key: string, value: unknown, at: { source?: string }) => unknown,
+    ) => unknown;
+    readonly rawJSON: (text: string) => unknown;
+  };
+  return json.parse(text, (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && source !== String(value) ? json.rawJSON(source) : value,
+  );
 }
 
 /** Changes the string at a pointer (RFC 6901); true where there was a placeholder in it. */

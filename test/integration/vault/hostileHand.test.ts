@@ -1,5 +1,8 @@
 /** A hand that tries to get more than it was granted: other tokens, paths, methods, headers, and two requests in one. */
 import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { ManyHandsError } from "../../../src/core/errors.ts";
+import { limits } from "../../../src/core/limits.ts";
 import { startHttpsServer } from "../../fixtures/httpsServer.ts";
 import type { TestServer } from "../../fixtures/httpsServer.ts";
 import { ProxyKit, TOKEN } from "./proxyKit.ts";
@@ -235,6 +238,12 @@ describe("a hostile hand", () => {
       assert.ok(text === "" || /^HTTP\/1\.1 (?:200|400|413) /.test(text), `${heads}: ${text}`);
       assert.doesNotMatch(text, /^HTTP\/1\.1 200[^]*HTTP\/1\.1 200/, heads);
     }
+    for (const twice of ["Host: evil.example", "X-Many-Hands: a\r\nX-Many-Hands: b"]) {
+      const text = await door.raw(
+        `GET ${door.api("things/read")} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${twice}\r\n\r\n`,
+      );
+      assert.match(text, /^HTTP\/1\.1 400 /, twice);
+    }
     const twoLengths = SMUGGLED.filter(([heads]) =>
       /^Content-Length: \d+\r\nTransfer-E|^Transfer-Encoding: chunked\r\nContent-L/.test(heads),
     );
@@ -264,6 +273,49 @@ describe("a hostile hand", () => {
     assert.match(await door.raw(head("none/x")), /^HTTP\/1\.1 404 /);
     assert.match(await door.raw(`${head("things/x")}hi`), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
     assert.equal(server.seen[0]?.headers.expect, undefined);
+  });
+
+  it("has no more under way at once than its share, and another hand has its own", async () => {
+    const other = await kit.enter(null, "other");
+    const decide = kit.authority.decide.bind(kit.authority);
+    let waiting = 0;
+    const answered = Promise.withResolvers<void>();
+    kit.authority.decide = async (use) => {
+      waiting += 1;
+      await answered.promise;
+      return await decide(use);
+    };
+    const all = Array.from({ length: limits.proxyRequestsMax }, () => door.ask(door.api("things/read")));
+    while (waiting < limits.proxyRequestsMax) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal((await door.ask(door.api("things/read"))).status, 503);
+    all.push(other.ask(other.api("things/read")));
+    while (waiting <= limits.proxyRequestsMax) await new Promise((resolve) => setImmediate(resolve));
+    answered.resolve();
+    assert.ok((await Promise.all(all)).every(({ status }) => status === 200));
+    assert.equal((await door.ask(door.api("things/read"))).status, 200);
+  });
+
+  it("stops asking when it goes away", async () => {
+    const aborted = new Promise<void>((resolve) => {
+      kit.authority.decide = (_, signal) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener("abort", () => {
+            resolve();
+            reject(new Error("gone"));
+          });
+          socket.destroy();
+        });
+    });
+    const socket = connect({ port: door.port, host: "127.0.0.1" });
+    socket.write(`GET ${door.api("things/read")} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await aborted;
+  });
+
+  it("reads that the vault is locked", async () => {
+    const locked = new ManyHandsError("secrets_unavailable", "vault", "Unlock the keyring.");
+    kit.authority.decide = () => Promise.reject(locked);
+    const { status, text } = await door.ask(door.api("things/read"));
+    assert.deepEqual([status, text], [503, "Many Hands: Unlock the keyring.\n"]);
   });
 
   it("cannot fill the proxy with headers", async () => {

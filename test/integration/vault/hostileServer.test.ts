@@ -48,7 +48,8 @@ describe("a hostile server", () => {
             response.end();
           })();
         case "/gzip":
-          return response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(text));
+          response.writeHead(200, { "content-encoding": "gzip", "content-length": gzipSync(text).length });
+          return response.end(gzipSync(text));
         case "/br":
           return response.writeHead(200, { "content-encoding": "br" }).end(brotliCompressSync(text));
         case "/odd":

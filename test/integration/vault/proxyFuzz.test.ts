@@ -220,9 +220,9 @@ describe("the credential proxy under attack", function () {
       socket.on("error", () => {});
       const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
       socket.resume();
-      const text = `GET ${door.api("things/read")} HTTP/1.1\r\nHost: x\r\n`;
+      const text = `GET ${door.api("things/read")} HTTP/1.1\r\nHost: x\r\nX: `;
       let sent = 0;
-      const drip = setInterval(() => socket.write(text.charAt(sent++ % text.length)), 100 + at);
+      const drip = setInterval(() => socket.write(text.charAt(sent++) || "x"), 100 + at);
       await closed;
       clearInterval(drip);
     });

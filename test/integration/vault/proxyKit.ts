@@ -41,7 +41,7 @@ export class TestAuthority implements UseAuthority {
   readonly revoked = new AbortController();
   renew: (() => Promise<UseDecision | null>) | undefined;
 
-  decide(use: VaultUse): Promise<UseDecision> {
+  decide(use: VaultUse, _signal?: AbortSignal): Promise<UseDecision> {
     this.asked.push(use);
     const grant = this.grants.find(
       (one) =>
