@@ -1,6 +1,7 @@
 /** Git through the credential proxy, with the real client and a real server: what is granted works, and nothing else. */
 import { strict as assert } from "node:assert";
 import { readFile, writeFile } from "node:fs/promises";
+import { flushPacket, packet } from "../../../src/vault/proxy/git/pktLine.ts";
 import { hasGitServer, noGitServer } from "../../fixtures/git/gitServer.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
 import { formsOf, GitKit } from "./gitKit.ts";
@@ -27,6 +28,11 @@ describe("git through the credential proxy", function () {
     await kit.clone("team/app", "a");
     assert.equal(await readFile(kit.at("a/README.md"), "utf8"), "# app\n");
     assert.match(await readFile(kit.at("a/.git/config"), "utf8"), new RegExp(`url = ${kit.address("team/app")}\n`));
+    // A form that would need a key; where it leads to is shown, and by which token it does is not.
+    await kit.ok(".", "clone", "git@localhost:team/app.git", "ssh");
+    const remotes = await kit.ok("ssh", "remote", "-v");
+    assert.match(remotes, new RegExp(`${kit.url}/git/${kit.server.host}/team/app.git`));
+    assert.ok(!remotes.includes(kit.entranceToken));
     const sent = kit.server.seen.filter(({ url }) => url.includes("git-upload-pack"));
     assert.ok(
       sent.some(({ headers }) => headers["git-protocol"] === "version=2"),
@@ -79,6 +85,22 @@ describe("git through the credential proxy", function () {
       /^remote: Many Hands: Pushing to refs\/heads\/main .* A person can grant it in the Vault view\./m,
     );
     assert.ok(!kit.server.seen.some(({ method, url }) => method === "POST" && url.includes("receive-pack")));
+  });
+
+  it("refuses a push also to a client that reads nothing before it has sent all, or sends nothing before it is told to", async () => {
+    const head = Buffer.concat([
+      packet(`${"0".repeat(40)} ${"1".repeat(40)} refs/heads/main\0 report-status`),
+      flushPacket,
+    ]);
+    const path = `/git/${kit.server.host}/team/app.git/git-receive-pack`;
+    const first = (length: number, more = ""): string =>
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nX-Many-Hands: ${kit.entranceToken}\r\nContent-Length: ${length}\r\n${more}\r\n`;
+    const pack = Buffer.alloc(32 * 1024 * 1024);
+    const late = await kit.exchange([first(head.length + pack.length), head, pack]);
+    assert.match(late, /ng refs\/heads\/main Many Hands: /);
+    const held = await kit.exchange([first(head.length, "Expect: 100-continue\r\n")], [/^HTTP\/1.1 100 /, head]);
+    assert.match(held, /ng refs\/heads\/main Many Hands: /);
+    assert.ok(!kit.server.seen.some(({ url }) => url.includes("receive-pack")));
   });
 
   it("refuses a large push to main as well, after its probe", async () => {

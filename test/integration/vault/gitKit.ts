@@ -188,6 +188,24 @@ export class GitKit {
     });
   }
 
+  /** Writes all of it, and reads only then; `then`: what is to be sent once this has come. Gives what came until `0000`. */
+  async exchange(parts: readonly (string | Buffer)[], then?: readonly [RegExp, Buffer]): Promise<string> {
+    const socket = connect({ port: Number(new URL(this.url).port), host: "127.0.0.1" });
+    this.#sockets.add(socket);
+    for (const part of parts) await new Promise<void>((resolve) => socket.write(part, () => resolve()));
+    let text = "";
+    let rest = then;
+    for await (const chunk of socket) {
+      text += (chunk as Buffer).toString("latin1");
+      if (rest?.[0].test(text) === true) {
+        socket.write(rest[1]);
+        rest = undefined;
+      }
+      if (text.endsWith("0000")) break;
+    }
+    return text;
+  }
+
   entranceToken = "";
   closeEntrance: () => void = () => {};
 

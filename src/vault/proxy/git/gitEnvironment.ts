@@ -1,4 +1,5 @@
 /** Git's configuration inside a hand, as environment: usual addresses lead to the proxy, and nothing of the machine is asked for a password. */
+import { limits } from "../../../core/limits.ts";
 
 export interface GitEnvironmentOptions {
   /** The proxy as the hand sees it: `http://127.0.0.1:4711`. */
@@ -27,12 +28,13 @@ export function gitEnvironment({ url, token, hosts, environment = {} }: GitEnvir
     [`http.${proxy}/.proxy`, ""],
     // The proxy lets no redirect out; a server that sends one within itself is followed.
     [`http.${proxy}/.followRedirects`, "initial"],
-    // Both, as the longer key of somebody's file would win over the general one.
+    // Those of every file, for every address.
     ["credential.helper", ""],
-    [`credential.${proxy}.helper`, ""],
     ["core.askPass", ""],
     // No word that this server has locks and that this address, which lives as long as the session, be written down.
     [`lfs.${proxy}/.locksverify`, "false"],
+    // By default git-lfs gives up after 30 s without a byte, in which nobody has answered a question.
+    [`lfs.${proxy}/.activitytimeout`, String(Math.ceil(limits.grantAskMs / 1_000) + 30)],
     ...hosts.flatMap((host) => rewritten(proxy, host)),
   ];
   const taken = ownPairs(environment);

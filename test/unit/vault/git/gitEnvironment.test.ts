@@ -53,18 +53,30 @@ describe("git's environment in a hand", () => {
     assert.equal(git(environment, "ls-remote", "--get-url", "https://github.com/o/r"), `${url}/git/github.com/o/r`);
   });
 
-  it("asks no helper and no person", () => {
-    const environment = gitEnvironment({ url, token, hosts: ["github.com"] });
-    assert.equal(environment["GIT_TERMINAL_PROMPT"], "0");
-    const ask = (): string =>
+  it("asks no helper, no person and no other proxy, whatever is configured", () => {
+    const own = {
+      GIT_CONFIG_COUNT: "3",
+      GIT_CONFIG_KEY_0: "credential.helper",
+      GIT_CONFIG_VALUE_0: "!echo username=a; echo password=b; :",
+      GIT_CONFIG_KEY_1: `credential.${url}.helper`,
+      GIT_CONFIG_VALUE_1: "!echo username=a; echo password=b; :",
+      GIT_CONFIG_KEY_2: "http.proxy",
+      GIT_CONFIG_VALUE_2: "http://127.0.0.1:1",
+    };
+    const fill = (environment: Readonly<Record<string, string>>): string =>
       execFileSync("git", ["-c", "core.askPass=/bin/false", "credential", "fill"], {
-        env: { ...bare, ...environment },
+        env: { ...bare, GIT_TERMINAL_PROMPT: "0", ...environment },
         cwd: tmpdir(),
         input: `url=${url}/git/github.com/o/r\n\n`,
         encoding: "utf8",
         stdio: ["pipe", "pipe", "pipe"],
       });
-    assert.throws(ask, /terminal prompts disabled/);
+    assert.match(fill(own), /password=b/);
+    const environment = { ...own, ...gitEnvironment({ url, token, hosts: ["github.com"], environment: own }) };
+    assert.throws(() => fill(environment), /terminal prompts disabled/);
+    const proxy = (address: string): string => git(environment, "config", "--get-urlmatch", "http.proxy", address);
+    assert.equal(proxy(`${url}/git/github.com/o/r`), "");
+    assert.equal(proxy("https://gitlab.com/o/r"), "http://127.0.0.1:1");
   });
 });
 
