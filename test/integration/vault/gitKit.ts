@@ -19,14 +19,14 @@ import type { GitServer } from "../../fixtures/git/gitServer.ts";
 import type { TestServerOptions } from "../../fixtures/httpsServer.ts";
 import { findForms } from "./proxyKit.ts";
 
-export interface GitGrant {
+interface GitGrant {
   readonly origin: string;
   readonly repositories: readonly string[];
   readonly push_refs: readonly string[];
 }
 
 /** Grants as the vault has them, for one credential. */
-export class GitAuthority implements UseAuthority {
+class GitAuthority implements UseAuthority {
   readonly grants: GitGrant[] = [];
   readonly asked: VaultUse[] = [];
   /** By host. */

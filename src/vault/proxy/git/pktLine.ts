@@ -23,7 +23,7 @@ export function bandPackets(band: 1 | 2 | 3, data: string | Uint8Array): Buffer 
   return Buffer.concat(packets);
 }
 
-export type Packet =
+type Packet =
   | { readonly kind: "data"; readonly data: Buffer }
   | { readonly kind: "flush" }
   /** `0001`, `0002`, `0003`, a length of a packet that there cannot be, or no hex digits. */

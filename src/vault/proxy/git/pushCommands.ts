@@ -3,7 +3,7 @@ import { limits } from "../../../core/limits.ts";
 import { isRefName } from "./refNames.ts";
 import { createPacketReader } from "./pktLine.ts";
 
-export interface RefChange {
+interface RefChange {
   /** Object ids in hex; all zeros: the ref is not there. */
   readonly from: string;
   readonly to: string;
