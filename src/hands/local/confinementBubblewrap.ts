@@ -1,6 +1,6 @@
 /** Confinement on Linux: one sandbox of bubblewrap for each hand, which outlives the program that asks for shells in it. */
-import { mkdir, rm, rmdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { appendFile, mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { ConfinedFarEnd, ConfinedPlace, Confinement } from "./confinement.ts";
 import { openEntranceSocket } from "./confinementEntrance.ts";
@@ -8,7 +8,7 @@ import { systemCallFilter } from "./confinementFilter.ts";
 import { findBubblewrap, namespaceArguments } from "./confinementMissing.ts";
 import type { Bubblewrap } from "./confinementMissing.ts";
 import { INSIDE, mountArguments } from "./confinementMounts.ts";
-import { whereItLeads } from "./confinementPaths.ts";
+import { exists, whereItLeads } from "./confinementPaths.ts";
 import { doorOf, Sandbox } from "./confinementSandbox.ts";
 
 /** Of the sandbox's own loopback, where nothing else is at first. */
@@ -43,7 +43,8 @@ async function sandboxFarEnd(bubblewrap: Bubblewrap, place: ConfinedPlace): Prom
   await refuseSecretFolders(place);
   for (const each of [temporary, door, journal]) await mkdir(each, { recursive: true, mode: 0o700 });
   await writeFile(noFile, "", { mode: 0o000, flag: "wx" }).catch(() => {});
-  const made = await makeReadOnlyFolders(rules.readOnly);
+  const made = join(folder, "made");
+  await makeReadOnlyFolders(rules.readOnly, made);
   const sandbox = new Sandbox({
     folder,
     bubblewrap: bubblewrap.program,
@@ -73,24 +74,26 @@ async function sandboxFarEnd(bubblewrap: Bubblewrap, place: ConfinedPlace): Prom
     close: () => {},
     remove: async () => {
       await sandbox.end();
-      for (const each of made) await rmdir(each).catch(() => {});
+      for (const each of await linesOf(made)) await rmdir(each).catch(() => {});
+      // Its content is gone; the folder itself is mounted in there.
+      await rmdir(journal).catch(() => {});
       await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
     },
   };
 }
 
 /** A folder that is not there cannot be kept from being made; so it is. One that stays empty goes with the hand. */
-async function makeReadOnlyFolders(paths: readonly string[]): Promise<string[]> {
-  const folders = paths.filter((path) => path.endsWith("/.vscode"));
-  const made = await Promise.all(
-    folders.map((path) =>
-      mkdir(path).then(
-        () => path,
-        () => null,
-      ),
-    ),
-  );
-  return made.filter((path) => path !== null);
+async function makeReadOnlyFolders(paths: readonly string[], record: string): Promise<void> {
+  for (const path of paths) {
+    if (basename(path) !== ".vscode" || (await exists(path))) continue;
+    await mkdir(path).catch(() => {});
+    await appendFile(record, `${path}\0`, { mode: 0o600 });
+  }
+}
+
+async function linesOf(record: string): Promise<string[]> {
+  const text = await readFile(record, "utf8").catch(() => "");
+  return text.split("\0").filter((path) => path !== "");
 }
 
 async function refuseSecretFolders({ rules }: ConfinedPlace): Promise<void> {

@@ -1,5 +1,5 @@
 /** The way from a sandbox without a network to the vault: a socket in its door's folder. */
-import { chmod, open, rename, rm, symlink } from "node:fs/promises";
+import { chmod, open, readdir, rename, rm, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
@@ -12,6 +12,7 @@ export async function openEntranceSocket(
   accept: (connection: NodeJS.ReadWriteStream) => void,
 ): Promise<{ close(): void }> {
   const name = `entrance-${process.pid}-${Date.now()}`;
+  for (const other of await readdir(folder)) if (other.startsWith("entrance-")) await rm(join(folder, other));
   const server = createServer({ allowHalfOpen: true }, (connection) => {
     connection.on("error", () => {});
     accept(connection);
@@ -26,7 +27,6 @@ export async function openEntranceSocket(
   });
   server.unref();
   await chmod(join(folder, name), 0o600);
-  await rm(join(folder, `${name}.link`), { force: true });
   await symlink(name, join(folder, `${name}.link`));
   await rename(join(folder, `${name}.link`), join(folder, "entrance"));
   return {

@@ -118,8 +118,10 @@ export class Sandbox {
 
   async #startOne(): Promise<void> {
     const { folder, bubblewrap, shell, environment, filter } = this.#ports;
+    // One whose door does not answer any more cannot be opened again, and must not go on beside the new one.
+    await this.end();
     await mkdir(this.door, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.door)) if (name !== "entrance") await rm(join(this.door, name));
+    for (const name of await readdir(this.door)) if (!name.startsWith("entrance")) await rm(join(this.door, name));
     await makePipes([join(this.door, "door")]);
     const words = await this.#ports.arguments();
     await writeFile(join(folder, "arguments"), words.map((word) => `${word}\0`).join(""), { mode: 0o600 });

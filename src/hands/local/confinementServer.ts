@@ -48,9 +48,12 @@ busy() {
   return 1
 }
 
+# The first process ends when all others have.
+leave() { kill -KILL -1; exit 0; }
+
 look() {
   [ "$held" -le 0 ] || return
-  busy || exit 0
+  busy || leave
   if [ -z "$timer" ]; then
     { sleep ${limits.confinedIdleMs / 1_000}; echo look >&3; } &
     timer=$!
@@ -75,7 +78,7 @@ while read -r word name port <&3; do
       ;;
     left) held=$((held - 1)); look ;;
     look) timer=; look ;;
-    end) kill -KILL -1; exit 0 ;;
+    end) leave ;;
   esac
 done
 `;
