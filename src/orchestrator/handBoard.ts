@@ -4,6 +4,10 @@ import type { Origin } from "../core/errors.ts";
 import type { Hand } from "../core/hand.ts";
 import type { HandFailure, HandStatus, OpenedHand } from "../core/handInfo.ts";
 import { messageOf } from "../core/json.ts";
+import type { Redaction } from "../core/redaction.ts";
+import { redactValues } from "./redactedStore.ts";
+import { redactedTerminal } from "./redactedTerminal.ts";
+import type { RedactedTerminalPorts } from "./redactedTerminal.ts";
 
 const UNTOUCHED: HandStatus = {
   state: "not_provisioned",
@@ -17,6 +21,8 @@ const UNTOUCHED: HandStatus = {
 export interface HandBoardPorts {
   readonly now: () => number;
   readonly onChange: () => void;
+  /** What is said of a hand comes from far ends and their programs. */
+  readonly redaction: Redaction;
 }
 
 export class HandBoard {
@@ -79,7 +85,8 @@ export class HandBoard {
   }
 
   #set(name: string, change: Partial<HandStatus>): void {
-    this.#statuses.set(name, { ...this.of(name), ...change });
+    const clean = redactValues(change, this.#ports.redaction);
+    this.#statuses.set(name, { ...this.of(name), ...clean });
     this.#ports.onChange();
   }
 }
@@ -90,14 +97,15 @@ export function failureOf(thrown: unknown, at_ms: number): HandFailure {
 }
 
 /** Of a hand, what may be given out. */
-export function openedHand(hand: Hand): OpenedHand {
+export function openedHand(hand: Hand, ports: RedactedTerminalPorts): OpenedHand {
+  const open = hand.openTerminal?.bind(hand);
   return {
     instance: hand.instance,
     description: hand.description,
     onDidLose: hand.onDidLose,
     ...(hand.onDidChangeLink === undefined ? {} : { onDidChangeLink: hand.onDidChangeLink }),
     ...(hand.files === undefined ? {} : { files: hand.files }),
-    ...(hand.openTerminal === undefined ? {} : { openTerminal: hand.openTerminal.bind(hand) }),
+    ...(open === undefined ? {} : { openTerminal: async (size) => redactedTerminal(await open(size), ports) }),
     ...(hand.ping === undefined ? {} : { ping: hand.ping.bind(hand) }),
   };
 }

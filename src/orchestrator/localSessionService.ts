@@ -22,7 +22,7 @@ import { checkHands } from "./handChange.ts";
 import { listedHands, specOfUse } from "./handList.ts";
 import type { LocalSession } from "./localSession.ts";
 import type { OrchestratorPorts } from "./ports.ts";
-import { redactedStore } from "./redactedStore.ts";
+import { redactValues, redactedStore } from "./redactedStore.ts";
 import type { SpareHands } from "./spareHands.ts";
 
 /** How often sessions that another window left behind are looked for, in milliseconds. */
@@ -221,7 +221,7 @@ export class LocalSessionService implements SessionService {
   async testHand(spec: HandSpec, options: HandTestOptions = {}): Promise<HandTest> {
     this.#mustBeTrusted();
     await this.#load([spec.kind]);
-    const test = await (await this.#spares()).test(spec, options);
+    const test = redactValues(await (await this.#spares()).test(spec, options), this.#ports.redaction);
     this.#tests.set(handKey(spec), test);
     this.#handsChanged.fire(null);
     return test;
@@ -229,10 +229,10 @@ export class LocalSessionService implements SessionService {
 
   async openHand(id: string | null, name: string): Promise<OpenedHand> {
     this.#mustBeTrusted();
-    if (id !== null) return openedHand(await (await this.#session(id)).openHand(name));
+    if (id !== null) return openedHand(await (await this.#session(id)).openHand(name), this.#ports);
     const spec = specOfUse(this.#configuredHands(), name);
     await this.#load([spec.kind]);
-    return openedHand(await (await this.#spares()).open(spec));
+    return openedHand(await (await this.#spares()).open(spec), this.#ports);
   }
 
   async restartHand(id: string | null, name: string): Promise<void> {

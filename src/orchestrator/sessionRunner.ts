@@ -53,7 +53,11 @@ export class SessionRunner {
     this.#log = log;
     this.#ports = ports;
     this.#recent = new RecentEvents(log, ports.clock);
-    this.board = new HandBoard({ now: () => ports.clock.now(), onChange: ports.onChangeHands });
+    this.board = new HandBoard({
+      now: () => ports.clock.now(),
+      onChange: ports.onChangeHands,
+      redaction: ports.redaction,
+    });
     this.#hands = new HandPool({
       sessionId: log.id,
       providers: ports.providers,

@@ -3,6 +3,7 @@ import type { HandSpec } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
 import type { Hand, HandCommand, HandProcess } from "../core/hand.ts";
 import type { HandStatus, HandTest, HandTestOptions } from "../core/handInfo.ts";
+import type { Redaction } from "../core/redaction.ts";
 import { limits } from "../core/limits.ts";
 import { HandBoard, failureOf } from "./handBoard.ts";
 import { handKey } from "../core/config.ts";
@@ -15,6 +16,7 @@ export interface SpareHandsPorts extends Pick<
   "clock" | "ids" | "store" | "spare" | "report" | "defaultHands" | "configuredHands"
 > {
   readonly providers: Providers;
+  readonly redaction: Redaction;
   readonly onChange: () => void;
 }
 
@@ -33,7 +35,7 @@ export class SpareHands {
 
   constructor(ports: SpareHandsPorts) {
     this.#ports = ports;
-    this.#board = new HandBoard({ now: () => ports.clock.now(), onChange: ports.onChange });
+    this.#board = new HandBoard({ now: () => ports.clock.now(), onChange: ports.onChange, redaction: ports.redaction });
   }
 
   /** Null: none was opened from this spec. */

@@ -12,7 +12,7 @@ import { Kit, isIdle, ofType, stateOf, textOf } from "../session/sessionKit.ts";
 
 const canaries = makeCanaries(["header"]);
 const SECRET = canaries[0]?.value ?? "";
-const TOKEN = `gh${"p_"}${"aZ09bY18".repeat(5).slice(0, 36)}`;
+const TOKEN = ["gh", "p_", "aZ09bY18".repeat(5).slice(0, 36)].join("");
 const HEAD = Math.floor(limits.modelOutputBytesMax / 3);
 const TAIL = limits.modelOutputBytesMax - HEAD;
 
@@ -138,8 +138,8 @@ describe("a session whose hands print stored credentials", function () {
             : path.basename(where),
       ),
     );
-    for (const place of ["request", "stream", "blobs", "events.jsonl"])
-      assert.ok(places.has(place), [...places].join());
+    const missing = ["request", "stream", "blobs", "events.jsonl"].filter((place) => !places.has(place));
+    assert.deepEqual(missing, []);
   });
 
   it("does not let the model write a marker in a credential's place, nor use a value that it knows", async () => {
