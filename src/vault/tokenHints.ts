@@ -52,14 +52,17 @@ export const RULES_LEFT_OUT: readonly string[] = ["gcp", "filter-comments"];
 const word = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz_";
 const each = (chars: string, start: string): readonly string[] => Array.from(chars, (char) => start + char);
 
-/** How all that the hints look for begins, in at least four characters. */
+/** How addresses begin in which a password may stand: only before an `@`. */
+export const ADDRESS_STARTS: readonly string[] = "http:// https:// ftp:// ftps:// mongodb mysql postgres".split(" ");
+
+/** How all else that the hints look for begins, in at least four characters. */
 export const STARTS: readonly string[] = [
   ...each(word, "sk-"),
   ...each(word, "SG."),
   ...each(word, "hf_"),
   ...(
-    "SECRET secret Secret npm_ _authToken= xoxa xoxb xoxo xoxp xoxr xapp- http ftp: ftps: gsk_ lin_api_ ntn_ -----BEGIN " +
+    "SECRET secret Secret npm_ _authToken= xoxa xoxb xoxo xoxp xoxr xapp- https://hooks.slack.com/ gsk_ lin_api_ ntn_ -----BEGIN " +
     "shppa_ shpca_ shpat_ shpss_ sk_live_ sk_test_ rk_live_ rk_test_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- glc_ glsa_ " +
-    "ops_ey mongodb mysql postgres hvs. hvb. hvr. vcp_ vci_ vca_ vcr_ vck_ dapi dckr_pat_ figd_ cfk_ cfut_ cfat_ tskey-"
+    "ops_ey hvs. hvb. hvr. vcp_ vci_ vca_ vcr_ vck_ dapi dckr_pat_ figd_ cfk_ cfut_ cfat_ tskey-"
   ).split(" "),
 ];

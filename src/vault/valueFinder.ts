@@ -68,9 +68,10 @@ interface Joined {
 /** The bytes without the line breaks that stand within an encoding, and without colours; null where there is neither. */
 function joinLines(bytes: Buffer, run: number): Joined | null {
   const gaps: Range[] = [];
-  for (let at = nextRunEnd(bytes, 0, run); at !== -1; at = nextRunEnd(bytes, at, 0)) {
+  for (let at = nextRunEnd(bytes, 0, run); at !== -1;) {
     const end = at + lineBreakAt(bytes, at);
-    if (end > at) gaps.push({ start: at, end });
+    gaps.push({ start: at, end });
+    at = nextRunEnd(bytes, end, run);
   }
   const breaks = gaps.length;
   for (let at = bytes.indexOf(ESCAPE); at !== -1; at = bytes.indexOf(ESCAPE, at + 1)) {
@@ -119,24 +120,48 @@ function without(bytes: Buffer, gaps: readonly Range[]): Joined {
   return { bytes: Buffer.concat(pieces), placeOf };
 }
 
-/** Where the next run of enough characters of an encoding ends; -1: there is none. A look at each sixteenth byte finds all. */
+/** Where the next line break after a run of enough characters of an encoding begins; -1: there is none. */
 function nextRunEnd(bytes: Buffer, from: number, run: number): number {
+  for (let at = nextNewline(bytes, from); at !== -1; at = nextNewline(bytes, at + 1)) {
+    const end = at > 0 && bytes[at - 1] === RETURN ? at - 1 : at;
+    if (isRun(bytes, end, run)) return end;
+  }
+  const last = bytes.length - 1;
+  return last >= from && bytes[last] === RETURN && isRun(bytes, last, run) ? last : -1;
+}
+
+/** Whether enough characters of an encoding stand right before `end`; `run` of them before the bytes. */
+function isRun(bytes: Buffer, end: number, run: number): boolean {
+  let length = 0;
+  while (length < RUN_MIN && length < end && IS_ENCODED[bytes[end - 1 - length] as number] === 1) length += 1;
+  return length === RUN_MIN || (length === end && length + run >= RUN_MIN);
+}
+
+/** Four bytes at a time: a search of its own for each line would cost more than the lines. */
+function nextNewline(bytes: Buffer, from: number): number {
   const count = bytes.length;
-  if (run > 0) {
-    let end = from;
-    while (end < count && IS_ENCODED[bytes[end] as number] === 1) end += 1;
-    if (end - from + run >= RUN_MIN) return end;
+  let at = from;
+  while (at < count && ((bytes.byteOffset + at) & 3) !== 0) {
+    if (bytes[at] === NEWLINE) return at;
+    at += 1;
   }
-  for (let at = from + RUN_MIN - 1; at < count; at += RUN_MIN) {
-    if (IS_ENCODED[bytes[at] as number] !== 1) continue;
-    let start = at;
-    while (start > from && at - start < RUN_MIN && IS_ENCODED[bytes[start - 1] as number] === 1) start -= 1;
-    let end = at + 1;
-    while (end < count && IS_ENCODED[bytes[end] as number] === 1) end += 1;
-    if (end - start >= RUN_MIN) return end;
-    at = end - 1;
+  const words = wordsOf(bytes);
+  const base = bytes.byteOffset;
+  for (; at + 4 <= count; at += 4) {
+    const word = (words[(base + at) >> 2] as number) ^ 0x0a0a0a0a;
+    if (((word - 0x01010101) & ~word & 0x80808080) !== 0) break;
   }
-  return -1;
+  while (at < count && bytes[at] !== NEWLINE) at += 1;
+  return at < count ? at : -1;
+}
+
+/** The last one that was made: there is one call after the other for the same bytes. */
+let lastWords: Int32Array = new Int32Array(0);
+
+/** The memory in which the bytes are, in words. */
+function wordsOf({ buffer }: Buffer): Int32Array {
+  if (lastWords.buffer !== buffer) lastWords = new Int32Array(buffer, 0, buffer.byteLength >> 2);
+  return lastWords;
 }
 
 /** Bytes of the line break there; a return at the very end may be the first half of one. */

@@ -1,6 +1,6 @@
 /** What the model reads of a call's output: head and tail, valid Unicode, readable; what was left out is said. */
 import { limits } from "../../core/limits.ts";
-import type { RedactingStream } from "../../core/redaction.ts";
+import type { Redaction } from "../../core/redaction.ts";
 
 const HEAD_BYTES = Math.floor(limits.modelOutputBytesMax / 3);
 const TAIL_BYTES = limits.modelOutputBytesMax - HEAD_BYTES;
@@ -10,17 +10,45 @@ export class OutputWindow {
   #head: Buffer = Buffer.alloc(0);
   #tail: Buffer = Buffer.alloc(0);
   #bytes = 0;
+  readonly #headBytes: number;
+  readonly #tailBytes: number;
+
+  /** `margin`: bytes that are kept beside the cut on each side. */
+  constructor(margin = 0) {
+    this.#headBytes = HEAD_BYTES + margin;
+    this.#tailBytes = TAIL_BYTES + margin;
+  }
 
   add(chunk: Uint8Array): void {
     this.#bytes += chunk.byteLength;
     let rest = Buffer.from(chunk);
-    if (this.#head.length < HEAD_BYTES) {
-      const taken = rest.subarray(0, HEAD_BYTES - this.#head.length);
+    if (this.#head.length < this.#headBytes) {
+      const taken = rest.subarray(0, this.#headBytes - this.#head.length);
       this.#head = Buffer.concat([this.#head, taken]);
       rest = rest.subarray(taken.length);
     }
     if (rest.length === 0) return;
-    this.#tail = Buffer.concat([this.#tail, rest.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES);
+    this.#tail = Buffer.concat([this.#tail, rest.subarray(-this.#tailBytes)]).subarray(-this.#tailBytes);
+  }
+
+  /** The same output in a window without margins, redacted. */
+  redacted(redaction: Redaction): OutputWindow {
+    const window = new OutputWindow();
+    const stream = redaction.output();
+    if (!this.isTruncated) {
+      window.add(stream.write(this.kept()));
+      window.add(stream.end());
+      return window;
+    }
+    const head = Buffer.concat([stream.write(this.#head), stream.end()]);
+    const after = redaction.output();
+    // What begins before the tail's margin is not seen whole: the margin itself is never shown.
+    after.write(this.#tail.subarray(0, this.#tail.length - TAIL_BYTES));
+    const tail = Buffer.concat([after.write(this.#tail.subarray(-TAIL_BYTES)), after.end()]);
+    window.#head = head.subarray(0, HEAD_BYTES);
+    window.#tail = tail.subarray(-TAIL_BYTES);
+    window.#bytes = Math.max(this.#bytes, window.#head.length + window.#tail.length + 1);
+    return window;
   }
 
   get bytes(): number {
@@ -45,26 +73,31 @@ export class OutputWindow {
   }
 }
 
-/** A window whose bytes are redacted before any of them is cut away. */
-export class RedactedWindow {
-  readonly window = new OutputWindow();
-  readonly #redacting: RedactingStream | undefined;
-  /** That were printed. */
-  bytes = 0;
+/** More than the longest form of a credential: so much beside a cut is kept until both sides are redacted. */
+const MARGIN_BYTES = 32 * 1024;
 
-  constructor(redacting: RedactingStream | undefined) {
-    this.#redacting = redacting;
+/** A window whose bytes are redacted before any of them is cut away. Only what is near the window is looked at. */
+export class RedactedWindow {
+  readonly #redaction: Redaction | undefined;
+  readonly #raw: OutputWindow;
+
+  constructor(redaction: Redaction | undefined) {
+    this.#redaction = redaction;
+    this.#raw = redaction === undefined ? new OutputWindow() : new OutputWindow(MARGIN_BYTES);
   }
 
   add(chunk: Uint8Array): void {
-    this.bytes += chunk.byteLength;
-    this.window.add(this.#redacting === undefined ? chunk : this.#redacting.write(chunk));
+    this.#raw.add(chunk);
+  }
+
+  /** That were printed. */
+  get bytes(): number {
+    return this.#raw.bytes;
   }
 
   /** The window with all that was added. */
   end(): OutputWindow {
-    if (this.#redacting !== undefined) this.window.add(this.#redacting.end());
-    return this.window;
+    return this.#redaction === undefined ? this.#raw : this.#raw.redacted(this.#redaction);
   }
 }
 

@@ -248,7 +248,7 @@ export class ShellHand implements Hand {
     if (first.kind === "none") return notRun("The hand has no record of this call; it did not run.");
     const { clock, files } = this.#ports;
     // What a file tool prints is read here first, and redacted when it is text.
-    const printed = new RedactedWindow(call.name === "bash" ? context.redaction?.output() : undefined);
+    const printed = new RedactedWindow(call.name === "bash" ? context.redaction : undefined);
     const wait = call.name === "bash" ? timeoutOf(call.input) : limits.bashTimeoutMsMax;
     const fate = await this.#follower.follow(call.id, first, first.began + wait, async (chunk) => {
       printed.add(chunk);
@@ -299,7 +299,7 @@ export class ShellHand implements Hand {
     const first = await this.#follower.look(id);
     if (first.kind === "none") return notRun(`This hand knows no call ${id}.`);
     if (first.kind === "gone") return notRun(`The call ${id} ended before, and its result was given.`);
-    const printed = new RedactedWindow(redaction?.output());
+    const printed = new RedactedWindow(redaction);
     const wait = typeof input["wait_ms"] === "number" ? Math.min(input["wait_ms"], limits.bashOutputWaitMsMax) : 0;
     const until = this.#ports.clock.now() + wait;
     const fate = await this.#follower.follow(id, first, until, async (chunk) => printed.add(chunk));
