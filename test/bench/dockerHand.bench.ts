@@ -36,7 +36,7 @@ export async function bench(): Promise<object[]> {
       times.copyUp.push(await timed(() => docker("cp", source, `${hand.containerId}:/tmp/theirs`)));
       times.up.push(
         await timed(async () =>
-          hand.files?.write("/tmp/ours", createReadStream(source, { highWaterMark: 1024 * 1024 })),
+          hand.files?.write("/tmp/ours", createReadStream(source, { highWaterMark: 1024 * 1024 }), FILE_BYTES),
         ),
       );
       times.copyDown.push(await timed(() => docker("cp", `${hand.containerId}:/tmp/theirs`, target)));
