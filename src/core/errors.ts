@@ -27,6 +27,7 @@ export type ErrorCode =
   | "credential_invalid"
   | "grant_unknown"
   | "secrets_unavailable"
+  | "sign_in_failed"
   | "cancelled";
 
 /** An error that someone can act on: the message says what to do. */

@@ -149,6 +149,12 @@ export const limits = {
   entrancePeerMs: 10_000,
   /** Bytes of a path of a socket, its end mark included, that every system takes. */
   socketPathBytesMax: 104,
+  /** Signing in to a server: one request, its answer in bytes, and how long the browser may take, in milliseconds. */
+  oauthStepMs: 20_000,
+  oauthBytesMax: 256 * KiB,
+  oauthBrowserMs: 600_000,
+  /** A token is renewed so long before it expires, in milliseconds. */
+  oauthRenewMs: 60_000,
   /** How long a request of a hand waits for the person to grant it, in milliseconds. */
   grantAskMs: 600_000,
   /** A grant for once covers what one command of git asks for: requests that follow each other within this time. */

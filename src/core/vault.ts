@@ -199,3 +199,16 @@ export interface HandEntrance {
   /** What each call of the hand finds in its environment. Remembers the port. */
   environment(address: EntranceAddress): Promise<Readonly<Record<string, string>>>;
 }
+
+/** A way back. The `state` says which sign-in comes back: two at once do not meet. */
+export interface SignInRedirect {
+  /** `before`: the address that this client was registered with, to be had again if it can. */
+  open(before: string | null): Promise<OpenSignInRedirect>;
+}
+
+export interface OpenSignInRedirect {
+  readonly uri: string;
+  /** What the browser came back with. Rejects with the signal's reason. */
+  wait(state: string, signal: AbortSignal): Promise<URLSearchParams>;
+  close(): Promise<void>;
+}

@@ -35,6 +35,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "hands/ssh": { ...coreOnly, packages: ["ssh2"] },
   resources: coreOnly,
   vault: { ...coreOnly, packages: ["@secretlint/secretlint-rule-preset-recommend"] },
+  "vault/oauth": { ...coreOnly, packages: ["@modelcontextprotocol/client"] },
   orchestrator: { ...coreOnly, node: false },
   vscode: { rooms: ["core", "orchestrator"], node: true, vscode: true, packages: [] },
   webview: {

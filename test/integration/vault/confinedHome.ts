@@ -94,7 +94,14 @@ export async function makeHome(): Promise<Home> {
   const open: Home["open"] = (mode, { path = process.env["PATH"] ?? "", ...more } = {}) => {
     const provider = createLocalProvider({
       clock: systemClock,
-      confinement: () => ({ mode, unreadable: ["~/vault of mine"], writable: [], environment: ["WANTED"], ...more }),
+      confinement: () => ({
+        mode,
+        unreadable: ["~/vault of mine"],
+        writable: [],
+        environment: ["WANTED"],
+        allowedHosts: [],
+        ...more,
+      }),
       ownFolders: [join(folder, ".config/Code/User/workspaceStorage/w/many-hands")],
       environment: {
         PATH: path,

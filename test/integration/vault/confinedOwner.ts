@@ -6,7 +6,7 @@ import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 const [folder = "", storagePath = "", work = ""] = process.argv.slice(2);
 const provider = createLocalProvider({
   clock: systemClock,
-  confinement: () => ({ mode: "required", unreadable: [], writable: [], environment: [] }),
+  confinement: () => ({ mode: "required", unreadable: [], writable: [], environment: [], allowedHosts: [] }),
   environment: { PATH: process.env["PATH"], HOME: folder },
 });
 const spec = { name: "local", kind: "local", options: { cwd: work } };
