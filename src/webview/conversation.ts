@@ -59,7 +59,9 @@ export class Conversation {
       case "note":
         return row.text;
       case "grant":
-        return [isAsked(row, context.state), context.canAnswer, row.decision?.seq, row.given?.seq].join("|");
+        return [isAsked(row, context.state), context.canAnswer, row.decision?.seq, row.given?.seq, row.isRevoked].join(
+          "|",
+        );
       case "call": {
         const output = row.result === null ? context.outputOf(row.id) : "";
         const facts = [isPending(row, context.state), context.canAnswer, context.state.hands.length, output.length];

@@ -48,6 +48,7 @@ export interface GrantRow {
   readonly request: StoredEvent<"vault.grant_requested">;
   readonly decision: StoredEvent<"user.grant_decision"> | null;
   readonly given: StoredEvent<"vault.grant_given"> | null;
+  readonly isRevoked: boolean;
 }
 export interface NoteRow {
   readonly kind: "note";
@@ -76,6 +77,8 @@ interface Facts {
   /** By the request that they answer. */
   readonly decisions: ReadonlyMap<EventId, StoredEvent<"user.grant_decision">>;
   readonly given: ReadonlyMap<EventId, StoredEvent<"vault.grant_given">>;
+  /** By the ids of grants. */
+  readonly revoked: ReadonlySet<string>;
   readonly changed: ReadonlySet<EventId>;
   /** Requests whose end is here and is a failure: their blocks do not count. */
   readonly failed: ReadonlySet<EventId>;
@@ -87,6 +90,7 @@ function collect(events: readonly StoredEvent[]): Facts {
   const started = new Map<EventId, string>();
   const decisions = new Map<EventId, StoredEvent<"user.grant_decision">>();
   const given = new Map<EventId, StoredEvent<"vault.grant_given">>();
+  const revoked = new Set<string>();
   const changed = new Set<EventId>();
   const failed = new Set<EventId>();
   for (const event of events) {
@@ -97,10 +101,11 @@ function collect(events: readonly StoredEvent[]): Facts {
     else if (event.type === "user.grant_decision") decisions.set(event.grant_request_id, event);
     else if (event.type === "vault.grant_given" && event.grant_request_id !== undefined) {
       given.set(event.grant_request_id, event);
-    } else if (event.type === "hand.file_change") changed.add(event.tool_use_id);
+    } else if (event.type === "vault.grant_revoked") revoked.add(event.grant_id);
+    else if (event.type === "hand.file_change") changed.add(event.tool_use_id);
     else if (event.type === "span.model_request_end" && event.is_error) failed.add(event.model_request_start_id);
   }
-  return { results, confirmations, started, decisions, given, changed, failed };
+  return { results, confirmations, started, decisions, given, revoked, changed, failed };
 }
 
 function rowOf(event: StoredEvent, facts: Facts): Row | null {
@@ -146,7 +151,8 @@ function rowOf(event: StoredEvent, facts: Facts): Row | null {
     case "vault.grant_requested": {
       const { id } = event;
       const [decision, given] = [facts.decisions.get(id) ?? null, facts.given.get(id) ?? null];
-      return { kind: "grant", key: id, id, request: event, decision, given };
+      const isRevoked = given !== null && facts.revoked.has(given.grant_id);
+      return { kind: "grant", key: id, id, request: event, decision, given, isRevoked };
     }
     case "vault.grant_given":
       if (event.grant_request_id !== undefined) return null;

@@ -1,5 +1,6 @@
 /** What a page can look like, one of each: for the looks of it in every theme. */
 import type { NewEvent, StreamEvent } from "../../src/core/events.ts";
+import { grantScenes } from "./grantScenes.ts";
 import type { PageOptions } from "./pageHost.ts";
 import { answer, call, created, numbering, person, result, resting, started, turn, working } from "./samples.ts";
 
@@ -189,6 +190,7 @@ export const scenes = {
     ),
   }),
   troubled,
+  ...grantScenes,
   damaged: () => ({
     history: logOf(created, ...turn("Hello", "Hello.")),
     changes: {

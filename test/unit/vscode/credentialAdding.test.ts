@@ -21,7 +21,7 @@ function asked(start: CredentialDraft): { readonly questions: readonly string[];
   for (let question = questionOf(draft); question !== null; question = questionOf(draft)) {
     assert.ok(question !== "way" && !questions.includes(question), `${question} is asked for ever`);
     questions.push(question);
-    draft = { ...draft, ...ANSWERS[question] };
+    draft = Object.assign({}, draft, ANSWERS[question]);
   }
   return { questions, draft };
 }
