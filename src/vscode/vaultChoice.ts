@@ -32,6 +32,7 @@ export async function chooseCredential(
   if (given !== undefined && fits(given)) return given;
   const offered = infos.filter(fits);
   if (offered.length === 0) throw new Error("There is no such credential in the vault. Add one.");
+  if (offered.length === 1) return offered[0];
   const items = offered.map((info) => {
     const own = grants.filter(({ credential_id }) => credential_id === info.id);
     const { label, description, icon } = describeCredential(info, own, null, Date.now());

@@ -23,7 +23,9 @@ export async function vaultItem(item: VaultItem, service: SessionService): Promi
       const title = await titleOf(service, info.last_used?.session_id ?? null);
       const words = ["credential", info.kind, info.last_used === null || title === null ? "" : "used"];
       const state = grants.length === 0 ? None : Expanded;
-      return dressed(describeCredential(info, grants, title, Date.now()), `credential:${info.id}`, words, state);
+      // VS Code keeps a row as it was first shown: one that gets its first grant is to be another row, and open.
+      const id = `credential:${info.id}:${grants.length === 0 ? "bare" : "granted"}`;
+      return dressed(describeCredential(info, grants, title, Date.now()), id, words, state);
     }
     case "grant": {
       const { grant } = item;

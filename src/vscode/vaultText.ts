@@ -93,7 +93,7 @@ export function describeModelKey({ address, isSet }: ModelKeyInfo): VaultText {
   const host = address.replace(/^https:\/\//, "");
   return {
     label: "Model",
-    description: joined("model key", host, isSet ? "" : "not set"),
+    description: joined("model key", isSet ? "" : "not set", host),
     icon: "hubot",
     color: isSet ? null : "disabledForeground",
     lines: isSet

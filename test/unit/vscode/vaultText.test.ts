@@ -109,6 +109,6 @@ describe("the model's key in the list", () => {
   it("says whether it is set, and for which address", () => {
     const key = { address: "https://api.anthropic.com", isSet: true };
     assert.equal(describeModelKey(key).description, "model key · api.anthropic.com");
-    assert.equal(describeModelKey({ ...key, isSet: false }).description, "model key · api.anthropic.com · not set");
+    assert.equal(describeModelKey({ ...key, isSet: false }).description, "model key · not set · api.anthropic.com");
   });
 });
