@@ -7,6 +7,7 @@ import type { Disposable } from "./core/listen.ts";
 import type { SecretStore, VaultService } from "./core/vault.ts";
 import type { SessionVault } from "./orchestrator/ports.ts";
 import { systemClock } from "./orchestrator/systemClock.ts";
+import type { Oauth } from "./vault/oauth/oauth.ts";
 import type { Redactor } from "./vault/redactor.ts";
 import type { Vault } from "./vault/vault.ts";
 
@@ -16,6 +17,8 @@ export interface VaultParts extends Disposable {
   readonly session: SessionVault;
   /** For the harness: adds what the vault has for that address. */
   readonly fetchFor: (sessionId: string, url: URL) => typeof globalThis.fetch;
+  /** Leads through the sign-in of an MCP server in the browser. */
+  readonly authorise: (credentialId: string) => Promise<void>;
   /** Loads it; once it resolves, the stored values are known to the redactor. */
   readonly load: () => Promise<Vault>;
 }
@@ -27,13 +30,16 @@ export interface ComposeVaultPorts {
   readonly workspace: string;
   readonly record: (id: string, events: readonly NewEvent[]) => Promise<readonly EventId[]>;
   readonly isLive: (id: string) => Promise<boolean>;
+  /** Remote MCP servers by name, for hands that speak to them by themselves. */
+  readonly mcpServers: () => readonly { readonly name: string; readonly url: string }[];
   readonly report: (what: string, thrown?: unknown) => void;
 }
 
 export function composeVault(ports: ComposeVaultPorts): VaultParts {
   const changed = new Emitter<null>();
-  let loading: Promise<Vault> | null = null;
-  const load = (): Promise<Vault> => (loading ??= open(ports, changed));
+  let loading: Promise<Opened> | null = null;
+  const open = (): Promise<Opened> => (loading ??= openAll(ports, changed));
+  const load = async (): Promise<Vault> => (await open()).vault;
   return {
     service: serviceOf(load, changed),
     session: {
@@ -50,33 +56,69 @@ export function composeVault(ports: ComposeVaultPorts): VaultParts {
       if (session_id === undefined) return globalThis.fetch(input, { ...init, redirect: "manual" });
       return createVaultFetch({ authority, session_id, kind: "mcp", url: url.href, isOptional: true })(input, init);
     },
+    authorise: async (credentialId) => {
+      const { vault, oauth } = await open();
+      const credential = (await vault.listCredentials()).find(({ id }) => id === credentialId);
+      const [place] = credential?.places ?? [];
+      if (place === undefined) throw new Error("This credential is no more.");
+      await oauth.authorise(new URL(place.path_prefix, place.origin).href, { credentialId });
+    },
     load,
     dispose: () => {
       changed.dispose();
       void loading?.then(
-        (vault) => vault.dispose(),
+        ({ vault, oauth, redirect }) => {
+          for (const each of [vault, oauth, redirect]) each.dispose();
+        },
         () => {},
       );
     },
   };
 }
 
-async function open(ports: ComposeVaultPorts, changed: Emitter<null>): Promise<Vault> {
-  const [{ openVault }, { readApiSettings }, { accountToken }] = await Promise.all([
-    import("./vault/openVault.ts"),
-    import("./vscode/vaultConfiguration.ts"),
-    import("./vscode/accounts.ts"),
-  ]);
+interface Opened {
+  readonly vault: Vault;
+  readonly oauth: Oauth;
+  readonly redirect: Disposable;
+}
+
+async function openAll(ports: ComposeVaultPorts, changed: Emitter<null>): Promise<Opened> {
+  const [{ openVault }, { readApiSettings }, { accountToken }, { createOauth }, { loopbackRedirect }, browser] =
+    await Promise.all([
+      import("./vault/openVault.ts"),
+      import("./vscode/vaultConfiguration.ts"),
+      import("./vscode/accounts.ts"),
+      import("./vault/oauth/oauth.ts"),
+      import("./vault/oauth/loopbackRedirect.ts"),
+      import("./vscode/oauthUri.ts"),
+    ]);
+  const { secrets, redactor, report } = ports;
+  const redirect = browser.createUriRedirect();
+  const oauth = createOauth({
+    secrets,
+    clock: systemClock,
+    fetch: (input, init) => globalThis.fetch(input, init),
+    openBrowser: browser.openInBrowser,
+    // A browser on another computer does not find this one's loopback.
+    redirects: browser.isBrowserHere() ? [loopbackRedirect, redirect] : [redirect, loopbackRedirect],
+    onSecret: (value) => redactor.add(value),
+    report,
+  });
   const vault = openVault({
     ...ports,
     clock: systemClock,
     accountToken,
     apis: () => readApiSettings(ports.report),
-    mcpServers: () => [],
+    mcpServers: () => ports.mcpServers(),
+    oauth: {
+      accessToken: async (id) => (await oauth.accessToken(id)).value,
+      refresh: async (id) => (await oauth.refresh(id)).value !== "",
+      forget: (id) => oauth.forget(id),
+    },
   });
   vault.onDidChange(() => changed.fire(null));
   await vault.start();
-  return vault;
+  return { vault, oauth, redirect };
 }
 
 function serviceOf(load: () => Promise<Vault>, changed: Emitter<null>): VaultService {

@@ -8,6 +8,7 @@ import type { VaultParts } from "./composeVault.ts";
 import { createModels } from "./brain/models.ts";
 import type { Models } from "./brain/models.ts";
 import type { HandSpec } from "./core/config.ts";
+import type { EventId } from "./core/ids.ts";
 import type { SessionService } from "./core/service.ts";
 import { DEFAULT_BASE_URL, parseModelEndpoint } from "./core/modelEndpoint.ts";
 import { createCommandProvider } from "./hands/command/commandProvider.ts";
@@ -35,8 +36,9 @@ import { createCommands } from "./vscode/commands.ts";
 import type { Commands } from "./vscode/commands.ts";
 import { readHandSettings } from "./vscode/handConfiguration.ts";
 import { createHandViews } from "./vscode/handViews.ts";
-import { createNotifications } from "./vscode/notifications.ts";
 import type { OrphanPorts } from "./vscode/orphans.ts";
+import { createMcpConfiguration } from "./vscode/mcpConfiguration.ts";
+import type { McpConfiguration } from "./vscode/mcpConfiguration.ts";
 import { openSampleWorkspace } from "./vscode/sampleWorkspace.ts";
 import { createSecretStore } from "./vscode/secrets.ts";
 import { SessionDocuments } from "./vscode/sessionDocuments.ts";
@@ -46,6 +48,9 @@ import { SessionsTree } from "./vscode/sessionsTree.ts";
 import { readLocalSettings, readSettings } from "./vscode/settings.ts";
 import { createStatusBar } from "./vscode/statusBar.ts";
 import { createVaultViews } from "./vscode/vaultViews.ts";
+
+/** Events that a person may want to hear of at once. */
+const NOTIFIED = /^(session\.(error|status_idle)|vault\.grant_requested)$/;
 
 type Report = OrchestratorPorts["report"];
 
@@ -74,19 +79,22 @@ export function compose(context: vscode.ExtensionContext): Running {
     workspace: sessions.fsPath,
     record: (id, events) => local.record(id, events),
     isLive: (id) => local.isLive(id),
+    mcpServers: () => remoteServers(mcp.servers()),
     report,
   });
+  const mcp = createMcpConfiguration({ onChange: () => local.refreshHands(), report });
   const local: LocalSessionService = createService({
     sessions,
     models,
     report,
     redactor,
     vault,
+    mcp,
     loadProvider: lateProviders(context, () => ({ service: local, vault, report })),
   });
   const asked = createAskedSecrets(secrets, redactor);
   registerHands(context, { local, ask: createAskSsh({ secrets: asked, report }), vault, report });
-  context.subscriptions.push(output, keys, models, vault);
+  context.subscriptions.push(output, keys, models, vault, mcp);
   const views = registerViews(context, { local, models, keys, sessions, report, output, vault });
   local.start().catch((thrown: unknown) => report("the sessions could not be woken", thrown));
   return { service: local, ...views, close: () => local.close() };
@@ -152,10 +160,19 @@ interface ServiceParts {
   readonly report: Report;
   readonly redactor: Redactor;
   readonly vault: VaultParts;
+  readonly mcp: McpConfiguration;
   readonly loadProvider: (kind: string) => Promise<void>;
 }
 
-function createService({ sessions, models, report, redactor, vault, loadProvider }: ServiceParts): LocalSessionService {
+function createService({
+  sessions,
+  models,
+  report,
+  redactor,
+  vault,
+  mcp,
+  loadProvider,
+}: ServiceParts): LocalSessionService {
   const clock = systemClock;
   const ids = createIds(clock);
   const owner = `VS Code on ${hostname()}, process ${process.pid}`;
@@ -179,12 +196,26 @@ function createService({ sessions, models, report, redactor, vault, loadProvider
       return { model: await models.settings(model), instructions, policy };
     },
     loadMount: async () => (await import("./resources/mountResource.ts")).mountResource,
-    defaultHands: () => readHandSettings(null).defaults,
-    configuredHands,
+    defaultHands: () => withServers(readHandSettings(null).defaults, mcp.defaults()),
+    configuredHands: () => [...configuredHands(), ...mcp.servers()],
     spare: spareFolders(sessions),
     random: Math.random,
     trusted: () => vscode.workspace.isTrusted,
     report,
+  });
+}
+
+/** Servers are beside hands to work with: they alone are no place to work in. */
+function withServers(hands: readonly HandSpec[], servers: readonly HandSpec[]): readonly HandSpec[] {
+  return hands.length === 0
+    ? []
+    : [...hands, ...servers.filter(({ name }) => !hands.some((hand) => hand.name === name))];
+}
+
+function remoteServers(servers: readonly HandSpec[]): readonly { readonly name: string; readonly url: string }[] {
+  return servers.flatMap(({ name, options }) => {
+    const url = options?.["url"];
+    return typeof url === "string" ? [{ name, url }] : [];
   });
 }
 
@@ -239,6 +270,7 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     vault: vault.service,
     service: local,
     modelKey: () => modelKeyInfo(keys),
+    authorise: vault.authorise,
     loadCheck: async () => (await import("./vault/credentialInput.ts")).checkCredential,
     report,
   });
@@ -252,13 +284,13 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     hands,
     vaultViews,
     createStatusBar(local, isRehearsal),
-    createNotifications({
-      service: local,
-      isVisible: (session) => panels.isVisible(session),
-      isOn: () => readSettings().notifications,
-      open: (session) => panels.open(session),
-      describeCall: (session, call) => describeCall(local, session, call),
-      report,
+    local.onDidAppendEvent(({ session_id, event }) => {
+      if (!NOTIFIED.test(event.type) || !readSettings().notifications || panels.isVisible(session_id)) return;
+      const open = (session: string): void => panels.open(session);
+      const describe = (session: string, call: EventId): Promise<string> => describeCall(local, session, call);
+      import("./vscode/notifications.ts")
+        .then(({ notify }) => notify(session_id, event, { service: local, open, describeCall: describe, report }))
+        .catch((thrown: unknown) => report("a notification failed", thrown));
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void local.refresh()),
     vscode.workspace.onDidChangeConfiguration((change) => {

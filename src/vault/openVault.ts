@@ -22,6 +22,8 @@ export interface OpenVaultPorts
   readonly oauth?: {
     readonly accessToken: (credentialId: string) => Promise<string>;
     readonly refresh: (credentialId: string) => Promise<boolean>;
+    /** The tokens of a credential that is removed are given back. */
+    readonly forget: (credentialId: string) => Promise<void>;
   };
 }
 
@@ -42,6 +44,9 @@ export function openVault(ports: OpenVaultPorts): Vault {
     ...ports,
     ...tokens,
     renew: async ({ id, kind }: Credential) => kind === "mcp_oauth" && oauth !== undefined && oauth.refresh(id),
+    forget: async ({ id, kind }) => {
+      if (kind === "mcp_oauth") await oauth?.forget(id);
+    },
     environment: async (entrance) => (await import("./entranceEnvironment.ts")).entranceEnvironment(entrance),
     probe: (credential) =>
       probeCredential(credential, (use) => credentialSecret(credential, use, tokens), { ca: ports.ca }),

@@ -44,6 +44,8 @@ export interface VaultPorts extends TokenPorts {
   /** Neither deleted nor archived nor ended. */
   readonly isLive: (sessionId: SessionId) => Promise<boolean>;
   readonly renew: (credential: Credential) => Promise<boolean>;
+  /** What was made elsewhere for a credential that is removed. */
+  readonly forget: (credential: Credential) => Promise<void>;
   /** `credentials`: those that are known at the moment. */
   readonly loadProxy: (
     authority: UseAuthority,
@@ -128,7 +130,12 @@ export class Vault implements VaultService, Disposable {
   listCredentials: VaultService["listCredentials"] = () => this.#credentials.list();
   addCredential: VaultService["addCredential"] = (input) => this.#credentials.add(input);
   replaceValue: VaultService["replaceValue"] = (id, value) => this.#credentials.replaceValue(id, value);
-  removeCredential: VaultService["removeCredential"] = (id) => this.#credentials.remove(id);
+  removeCredential: VaultService["removeCredential"] = async (id) => {
+    const credential = await this.#credentials.get(id);
+    await this.#credentials.remove(id);
+    // A server that cannot be reached keeps nobody from removing it here.
+    await this.#ports.forget(credential).catch((thrown: unknown) => this.#ports.report(messageOf(thrown)));
+  };
   testCredential: VaultService["testCredential"] = async (id) => this.#ports.probe(await this.#credentials.get(id));
   listGrants: VaultService["listGrants"] = () => this.#grants.list();
 

@@ -10,8 +10,6 @@ import { isKnown } from "../core/sessionState.ts";
 
 export interface NotificationPorts {
   readonly service: SessionService;
-  readonly isVisible: (sessionId: string) => boolean;
-  readonly isOn: () => boolean;
   readonly open: (sessionId: string) => void;
   /** What the call is about, in a few words. */
   readonly describeCall: (sessionId: string, toolUseId: EventId) => Promise<string>;
@@ -19,23 +17,10 @@ export interface NotificationPorts {
 }
 
 const ASKED_MAX = 200;
+const asked = new Set<string>();
 
-export function createNotifications(ports: NotificationPorts): vscode.Disposable {
-  const asked = new Set<string>();
-  return vscode.Disposable.from(
-    ports.service.onDidAppendEvent(({ session_id, event }) => {
-      if (!ports.isOn() || ports.isVisible(session_id)) return;
-      notify(session_id, event, asked, ports).catch((thrown: unknown) => ports.report("a notification failed", thrown));
-    }),
-  );
-}
-
-async function notify(
-  session: SessionId,
-  event: AnyEvent,
-  asked: Set<string>,
-  ports: NotificationPorts,
-): Promise<void> {
+/** Says what `event` means for somebody who does not look; most events mean nothing. */
+export async function notify(session: SessionId, event: AnyEvent, ports: NotificationPorts): Promise<void> {
   if (!isKnown(event)) return;
   if (event.type === "session.error" && event.error.retry_status !== "retrying") {
     const title = await titleOf(session, ports.service);

@@ -46,3 +46,13 @@ export function createUriRedirect(): SignInRedirect & vscode.Disposable {
     },
   };
 }
+
+/** False: the person does not want it opened. */
+export async function openInBrowser(url: string): Promise<boolean> {
+  return vscode.env.openExternal(vscode.Uri.parse(url, true));
+}
+
+/** True where the person's browser is on the computer that this runs on. */
+export function isBrowserHere(): boolean {
+  return vscode.env.remoteName === undefined && vscode.env.uiKind === vscode.UIKind.Desktop;
+}

@@ -46,6 +46,7 @@ describe("signing in to an MCP server", function () {
           values.delete(name);
           changed.fire(name);
         },
+        keys: async () => [...values.keys()],
         onDidChange: changed.listen,
       },
       clock: { now: () => now },
@@ -113,6 +114,7 @@ describe("signing in to an MCP server", function () {
         get: async (name) => values.get(name),
         store: async (name, value) => void values.set(name, value),
         delete: async (name) => void values.delete(name),
+        keys: async () => [...values.keys()],
         onDidChange: new Emitter<string>().listen,
       },
     });

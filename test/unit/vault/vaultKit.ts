@@ -35,6 +35,7 @@ export class VaultKit {
       record: async (session_id, events) => events.map((event) => this.#store(session_id, event)),
       isLive: async (id) => !this.ended.has(id),
       renew: async () => false,
+      forget: async () => {},
       accountToken: async () => undefined,
       oauthToken: () => Promise.reject(new Error("nobody has signed in.")),
       gitHeaders: async (_host, username, token) => ({
