@@ -93,7 +93,7 @@ export function compose(context: vscode.ExtensionContext): Running {
     loadProvider: lateProviders(context, () => ({ service: local, vault, report })),
   });
   const asked = createAskedSecrets(secrets, redactor);
-  registerHands(context, { local, ask: createAskSsh({ secrets: asked, report }), vault, report });
+  registerHands(context, { local, ask: createAskSsh({ secrets: asked, report }), report });
   context.subscriptions.push(output, keys, models, vault, mcp);
   const views = registerViews(context, { local, models, keys, sessions, report, output, vault });
   local.start().catch((thrown: unknown) => report("the sessions could not be woken", thrown));
@@ -103,12 +103,11 @@ export function compose(context: vscode.ExtensionContext): Running {
 interface HandParts {
   readonly local: SessionService;
   readonly ask: SshAsk;
-  readonly vault: VaultParts;
   readonly report: Report;
 }
 
 /** The kinds of hand that are there from the start; what each needs is loaded when one is provisioned. */
-function registerHands(context: vscode.ExtensionContext, { local: service, ask, vault, report }: HandParts): void {
+function registerHands(context: vscode.ExtensionContext, { local: service, ask, report }: HandParts): void {
   const clock = systemClock;
   const environment = (): NodeJS.ProcessEnv => programEnvironment(process.env);
   // The editor's own folder: settings, secrets, the sessions of all workspaces.

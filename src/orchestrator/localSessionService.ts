@@ -120,7 +120,7 @@ export class LocalSessionService implements SessionService {
   /** Kinds that this program brings, but not at every start. */
   async #load(kinds: readonly string[]): Promise<void> {
     const missing = kinds.filter((kind) => !this.#providers.has(kind));
-    await Promise.all(missing.map((kind) => this.#ports.loadProvider?.(kind)));
+    await Promise.all(missing.map(async (kind) => this.#ports.loadProvider?.(kind)));
   }
 
   async listSessions(): Promise<readonly SessionInfo[]> {

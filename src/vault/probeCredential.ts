@@ -28,8 +28,8 @@ export async function probeCredential(
     const url = new URL(path_prefix, origin);
     const [without, status] = [await statusOf(url, {}, ca), await statusOf(url, headers, ca)];
     const where = `${origin}${path_prefix === "/" ? "" : path_prefix}`;
-    if (status === 401 || status === 403)
-      return { ok: false, message: `${where} refuses it: the answer is ${status}.` };
+    const isRefused = status === 401 || status === 403;
+    if (isRefused) return { ok: false, message: `${where} refuses it: the answer is ${status}.` };
     if (without === status) {
       const message = `${where} answers ${status} with and without it: it is reached, and does not say whether it is right.`;
       return { ok: true, message };

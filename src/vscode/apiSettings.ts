@@ -31,8 +31,8 @@ export function parseApiSettings(value: unknown): ApiSettings {
     if (typeof url !== "string" || !isAddress(url)) {
       return problem("url is an https address without user name, password and query (http only for this computer).");
     }
-    if (typeof credential !== "string" || !NAME.test(credential))
-      return problem("credential is the name of a credential.");
+    const isNamed = typeof credential === "string" && NAME.test(credential);
+    if (!isNamed) return problem("credential is the name of a credential.");
     const places = Array.isArray(placeholders) ? placeholders.map(placeOf) : [null];
     if (places.includes(null)) {
       return problem('placeholders is a list of "header:<name>", "body:<field>" and "body:/json/pointer".');
