@@ -27,7 +27,8 @@ const VALUE = "bench-credential-0123456789-abcdefghijklmnopqrstuvwxyz";
 const TOKEN = "bench-token";
 
 function start(data: UpstreamData | ClientData): Worker {
-  return new Worker(new URL("./proxyUpstream.ts", import.meta.url), { workerData: data });
+  // Not with the bench's own flags, which are for a program without a file.
+  return new Worker(new URL("./proxyUpstream.ts", import.meta.url), { workerData: data, execArgv: [] });
 }
 
 async function openProxy(origin: string, ca: string): Promise<{ url: string; close: () => void }> {
