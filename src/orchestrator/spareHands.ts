@@ -125,6 +125,7 @@ export class SpareHands {
     const { ids, providers, spare, store, report } = this.#ports;
     const sessionId = ids.sessionId();
     const storagePath = spare?.path(sessionId, spec.name) ?? store.handStoragePath(sessionId, spec.name);
+    // Without an entrance to the vault: no session's grants hold for it.
     const openProcess = (name: string, command: HandCommand): Promise<HandProcess> =>
       this.#openProcess(spec, name, command, signal);
     const context = { sessionId, storagePath, previousInstance: null, signal, onProgress, openProcess };

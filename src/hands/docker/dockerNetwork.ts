@@ -1,5 +1,5 @@
 /** The network of a session's containers: of its own, so that they meet nobody else's, and within reach of nothing where it is limited. */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { isIPv4 } from "node:net";
 import type Docker from "dockerode";
 import type { NetworkMode } from "./dockerSpec.ts";
@@ -13,6 +13,9 @@ export interface SessionNetwork {
   /** The engine's own address on it, by which its computer is reached; null where it has none. */
   readonly gateway: string | null;
 }
+
+/** How often addresses are chosen anew that somebody else took in between. */
+const POOL_TRIES = 5;
 
 function networkName(sessionId: string, mode: Exclude<NetworkMode, "none">): string {
   return `many-hands-${mode}-${createHash("sha256").update(sessionId).digest("hex").slice(0, 16)}`;
@@ -33,17 +36,12 @@ export async function ensureNetwork(
     CheckDuplicate: true,
     Labels: { [LABELS.session]: sessionId, [LABELS.version]: LABELS_VERSION },
   };
-  const look = (): Promise<SessionNetwork | null> => findNetwork(engine, name, signal);
   try {
-    const found = await look();
+    const found = await findNetwork(engine, name, signal);
     if (found !== null) return found;
-    await step("making the session's network", signal, (abortSignal) =>
-      engine.docker.createNetwork({ ...wanted, abortSignal }),
-    ).catch((thrown: unknown) => {
-      // Another hand of the session was quicker.
-      if (statusOf(thrown) !== 409) throw thrown;
-    });
-    const made = await look();
+    const isMade = mode === "limited" && (await createWithoutRoute(engine, wanted, signal));
+    if (!isMade) await create(engine, wanted, signal);
+    const made = await findNetwork(engine, name, signal);
     if (made !== null) return made;
     throw new Error(`the network ${name} was removed in the same moment; try again`);
   } catch (thrown) {
@@ -52,6 +50,70 @@ export async function ensureNetwork(
     const advice = full ? ' (networks that nobody uses are removed by "docker network prune")' : "";
     throw engineError(engine, `The session's network cannot be made${advice}`, thrown);
   }
+}
+
+async function create(engine: Engine, wanted: Docker.NetworkCreateOptions, signal: AbortSignal): Promise<void> {
+  await step("making the session's network", signal, (abortSignal) =>
+    engine.docker.createNetwork({ ...wanted, abortSignal }),
+  ).catch((thrown: unknown) => {
+    // Another hand of the session was quicker.
+    if (statusOf(thrown) !== 409) throw thrown;
+  });
+}
+
+/**
+ * Some engines route all that is outside of an internal network to its gateway, and turn away there only what would go on: each
+ * address of the engine's own computer is reached. So this network's default route leads to an address that nobody has.
+ * False where the engine does not make such a network; what it makes by itself is all there can be then.
+ */
+async function createWithoutRoute(
+  engine: Engine,
+  wanted: Docker.NetworkCreateOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let tries = 0; tries < POOL_TRIES; tries += 1) {
+    const pool = await freePool(engine, wanted, signal);
+    if (pool === null) return false;
+    const { subnet, gateway, nobody } = pool;
+    const config = { Subnet: subnet, Gateway: gateway, AuxiliaryAddresses: { DefaultGatewayIPv4: nobody } };
+    try {
+      await create(engine, { ...wanted, IPAM: { Driver: "default", Config: [config] } }, signal);
+      return true;
+    } catch (thrown) {
+      signal.throwIfAborted();
+      // Another network took these addresses meanwhile.
+      if (!/overlap/i.test(wordsOf(thrown))) return false;
+    }
+  }
+  return false;
+}
+
+/** Addresses that the engine would choose: only a network that it made tells. */
+async function freePool(
+  engine: Engine,
+  wanted: Docker.NetworkCreateOptions,
+  signal: AbortSignal,
+): Promise<{ readonly subnet: string; readonly gateway: string; readonly nobody: string } | null> {
+  const name = `${wanted.Name}-${randomBytes(4).toString("hex")}`;
+  await create(engine, { ...wanted, Name: name }, signal);
+  try {
+    const { IPAM } = await step("a look at a network", signal, () => engine.docker.getNetwork(name).inspect());
+    const { Subnet: subnet, Gateway: gateway } = IPAM?.Config?.[0] ?? {};
+    const nobody = subnet === undefined ? null : lastHost(subnet);
+    return subnet === undefined || gateway === undefined || nobody === null ? null : { subnet, gateway, nobody };
+  } finally {
+    await removeNetwork(engine, name);
+  }
+}
+
+/** The last address that a host could have; null where it is no IPv4 network with room. */
+function lastHost(subnet: string): string | null {
+  const [address = "", bits = ""] = subnet.split("/");
+  const free = 32 - Number(bits);
+  if (!isIPv4(address) || !(free >= 3 && free <= 24)) return null;
+  const base = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const last = base + 2 ** free - 2;
+  return [24, 16, 8, 0].map((shift) => Math.floor(last / 2 ** shift) % 256).join(".");
 }
 
 /** null where there is none of that name. Rejects as the engine does. */

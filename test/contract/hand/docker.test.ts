@@ -9,6 +9,7 @@ import type { TestEngine } from "../../fixtures/docker/testEngine.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
 import { browseContract } from "./browseContract.ts";
 import { commandsContract } from "./commandsContract.ts";
+import { entranceContract } from "./entranceContract.ts";
 import { filesContract } from "./filesContract.ts";
 import type { Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
@@ -19,7 +20,7 @@ let made = 0;
 async function placeIn(engine: TestEngine, image: string): Promise<Place> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "many-hands-place-")));
   const directory = `/home/work "space" it's é`;
-  const provider = createDockerProvider({ clock: systemClock });
+  const provider = createDockerProvider({ clock: systemClock, openServer: engine.openServer });
   made += 1;
   const context = {
     sessionId: `sesn_contract_${made}`,
@@ -32,8 +33,8 @@ async function placeIn(engine: TestEngine, image: string): Promise<Place> {
   let container = "";
   return {
     directory,
-    open: async () => {
-      const hand = await provider.provision(spec, context);
+    open: async (entrance) => {
+      const hand = await provider.provision(spec, entrance === undefined ? context : { ...context, entrance });
       container = hand.containerId;
       return hand;
     },
@@ -61,6 +62,12 @@ describe("the hand in a container", function () {
       describe("with its journal", () => journalContract(makePlace));
       describe("with files for people", () => browseContract(makePlace));
       describe("with programs", () => processContract(makePlace));
+      describe("with its way to the vault", () => {
+        before(function () {
+          skipUnless(this, process.getuid?.() === 0, "listening in the network of a test's Docker engine needs root");
+        });
+        entranceContract(makePlace);
+      });
     });
   }
 });

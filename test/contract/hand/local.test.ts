@@ -2,16 +2,20 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLocalProvider } from "../../../src/hands/local/localProvider.ts";
 import { systemClock } from "../../../src/orchestrator/systemClock.ts";
+import { asAnotherUser, canBeAnother, noOther } from "../../fixtures/vault/anotherUser.ts";
+import { ASK, makeStandInProxy } from "../../fixtures/vault/standInProxy.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
 import { browseContract } from "./browseContract.ts";
 import { commandsContract } from "./commandsContract.ts";
 import { entranceContract } from "./entranceContract.ts";
 import { filesContract } from "./filesContract.ts";
-import { bash, Recorder, callOf } from "./handSupport.ts";
+import { bash, Recorder, callOf, says } from "./handSupport.ts";
 import type { Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
 import { processContract } from "./processContract.ts";
@@ -67,6 +71,49 @@ describe("the local hand", function () {
     }
     await hand.destroy();
     await place.remove();
+  });
+});
+
+describe("the local hand's way to the vault", function () {
+  this.timeout(60_000);
+
+  it("is not taken from another user of this computer, who has the right token", async function () {
+    skipUnless(this, canBeAnother(), noOther);
+    const proxy = makeStandInProxy();
+    const entrance = proxy.entranceOf("local");
+    const place = await makePlace();
+    const hand = await place.open(entrance.open);
+    try {
+      const [{ url } = { url: "" }] = entrance.addresses;
+      const environment = { MANY_HANDS_PROXY: `${url}/${entrance.token}` };
+      assert.equal(await asAnotherUser("id -u", environment), "65534\n");
+      assert.equal((await asAnotherUser(ASK, environment)).trim(), "");
+      assert.equal(entrance.accepted(), 0);
+      assert.equal(await says(hand, ASK), "hello local\n");
+    } finally {
+      await hand.destroy();
+      await place.remove();
+      proxy.close();
+    }
+  });
+
+  it("is at another port where that one is taken, and says nothing of it", async () => {
+    const proxy = makeStandInProxy();
+    const entrance = proxy.entranceOf("local");
+    const place = await makePlace();
+    const taker = createServer();
+    await new Promise<void>((resolve) => taker.listen(0, "127.0.0.1", resolve));
+    const { port } = taker.address() as AddressInfo;
+    const hand = await place.open(async (egress) => ({ ...(await entrance.open(egress)), port }));
+    try {
+      assert.equal(await says(hand, ASK), "hello local\n");
+      assert.notEqual(new URL(entrance.addresses[0]?.url ?? "").port, String(port));
+    } finally {
+      await hand.destroy();
+      await place.remove();
+      proxy.close();
+      await new Promise((resolve) => taker.close(resolve));
+    }
   });
 });
 

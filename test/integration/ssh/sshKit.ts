@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JsonObject } from "../../../src/core/json.ts";
-import type { Hand, HandProvider } from "../../../src/core/hand.ts";
+import type { Hand, HandProvider, ProvisionContext } from "../../../src/core/hand.ts";
 import type { SshAsk } from "../../../src/hands/ssh/ask.ts";
 import type { SshTiming } from "../../../src/hands/ssh/sshConnection.ts";
 import { createSshProvider } from "../../../src/hands/ssh/sshProvider.ts";
@@ -35,11 +35,12 @@ export interface KitOptions {
   readonly secret?: (question: Secret) => string | null;
   readonly timing?: Partial<SshTiming>;
   readonly environment?: NodeJS.ProcessEnv;
+  readonly entrance?: ProvisionContext["entrance"];
 }
 
 let made = 0;
 
-export function makeKit({ accept = false, secret, timing, environment }: KitOptions = {}): Kit {
+export function makeKit({ accept = false, secret, timing, environment, entrance }: KitOptions = {}): Kit {
   const hostKeys: Question[] = [];
   const secrets: Secret[] = [];
   const steps: string[] = [];
@@ -68,6 +69,7 @@ export function makeKit({ accept = false, secret, timing, environment }: KitOpti
         storagePath: tmpdir(),
         previousInstance: null,
         signal: new AbortController().signal,
+        ...(entrance === undefined ? {} : { entrance }),
         onProgress: (step) => {
           steps.push(step);
           onStep?.(step);
