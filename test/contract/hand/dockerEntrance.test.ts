@@ -54,7 +54,7 @@ describe("the way from a container to the vault", function () {
     await kit.provision({}, { entrance: entrance.open });
     const at = new URL(entrance.addresses[0]?.url ?? "");
     const ask = `printf 'GET /${entrance.token}/hello HTTP/1.0\\r\\n\\r\\n' | timeout 5 busybox nc ${at.hostname} ${at.port}`;
-    assert.equal(engine.near(["sh", "-c", ask]), "");
+    assert.equal(await engine.near(["sh", "-c", ask]), "");
     assert.equal(entrance.accepted(), 0);
   });
 
@@ -111,8 +111,8 @@ describe("the way from a container to the vault", function () {
 
   it("has beside it, in a limited network, the engine's computer at its gateway and nothing else", async () => {
     const hand = await kit.provision({}, { entrance: entrance.open });
-    const others = engine
-      .near(["sh", "-c", "ip -o addr show scope global; ip -6 -o addr show scope link"])
+    const listed = await engine.near(["sh", "-c", "ip -o addr show scope global; ip -6 -o addr show scope link"]);
+    const others = listed
       .split("\n")
       .map((line) => /\binet6? ([^/ ]+)/.exec(line)?.[1] ?? "")
       .filter((address) => address !== "" && address !== hand.gateway);

@@ -1,9 +1,12 @@
 /** The way from a host over SSH to the credential proxy: who gets there, and what becomes of it when the link is cut. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, stat } from "node:fs/promises";
 import { createServer } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Hand } from "../../../src/core/hand.ts";
+import type { EntranceAddress } from "../../../src/core/vault.ts";
 import { says, until } from "../../contract/hand/handSupport.ts";
 import { canMakeNetwork, makeBastionNetwork, noNetwork } from "../../fixtures/sshd/bastionNetwork.ts";
 import { hasSshd, noSshd, removeFolder, startSshServer } from "../../fixtures/sshd/sshServer.ts";
@@ -12,6 +15,7 @@ import { asAnotherUser, canBeAnother, noOther } from "../../fixtures/vault/anoth
 import { ASK, makeStandInProxy } from "../../fixtures/vault/standInProxy.ts";
 import type { StandInEntrance, StandInProxy } from "../../fixtures/vault/standInProxy.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
+import { HANGING } from "./hangingHand.ts";
 import { makeKit, newFolder } from "./sshKit.ts";
 
 /** Asks over the socket; prints the last line of the answer. */
@@ -127,7 +131,26 @@ describe("the way from a host over SSH to the vault", function () {
     }
   });
 
-  it("is there again at the same addresses after a cut, though the host does not know of it yet", async function () {
+  it("takes its addresses back from a life of the program that hangs, and whose connection the host takes for alive", async () => {
+    server = await startSshServer({ folder });
+    const words = [join(import.meta.dirname, "hangingHand.ts"), server.configFile];
+    const child = spawn(process.execPath, words, { stdio: ["pipe", "pipe", "inherit"] });
+    try {
+      const [said] = (await once(child.stdout, "data")) as [Buffer];
+      const before = JSON.parse(said.toString()) as EntranceAddress;
+      child.kill("SIGSTOP");
+      const port = Number(new URL(before.url).port);
+      const take: typeof entrance.open = async (egress) => ({ ...(await entrance.open(egress)), port });
+      const hand = await makeKit({ session: HANGING, entrance: take }).open({ configFile: server.configFile });
+      hands.push(hand);
+      assert.deepEqual(entrance.addresses, [before]);
+      assert.equal(await says(hand, `${ASK}; ${ASK_SOCKET}`), "hello box\nhello box\n");
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
+  it("is there again at the same addresses after a cut", async function () {
     skipUnless(this, canMakeNetwork(), noNetwork);
     const network = await makeBastionNetwork(folder);
     try {

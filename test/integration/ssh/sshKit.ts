@@ -36,11 +36,13 @@ export interface KitOptions {
   readonly timing?: Partial<SshTiming>;
   readonly environment?: NodeJS.ProcessEnv;
   readonly entrance?: ProvisionContext["entrance"];
+  /** Default: another one for each hand. */
+  readonly session?: string;
 }
 
 let made = 0;
 
-export function makeKit({ accept = false, secret, timing, environment, entrance }: KitOptions = {}): Kit {
+export function makeKit({ accept = false, secret, timing, environment, entrance, session }: KitOptions = {}): Kit {
   const hostKeys: Question[] = [];
   const secrets: Secret[] = [];
   const steps: string[] = [];
@@ -65,7 +67,7 @@ export function makeKit({ accept = false, secret, timing, environment, entrance 
     return provider.provision(
       { name: "box", kind: "ssh", options: { host: "box", ...options } },
       {
-        sessionId: `sesn_ssh${process.pid}_${made}`,
+        sessionId: session ?? `sesn_ssh${process.pid}_${made}`,
         storagePath: tmpdir(),
         previousInstance: null,
         signal: new AbortController().signal,
