@@ -9,6 +9,8 @@ export interface ConfinementRules {
   readonly readOnly: readonly string[];
   /** Not to be read, whether it exists already or not, and wherever a link leads. */
   readonly unreadable: readonly string[];
+  /** The same in folders with much in them: covered if it is there at the start, until something takes its place. */
+  readonly covered: readonly string[];
 }
 
 export interface ConfinedPlace {

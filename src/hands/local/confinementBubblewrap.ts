@@ -14,23 +14,25 @@ import { doorOf, Sandbox } from "./confinementSandbox.ts";
 /** Of the sandbox's own loopback, where nothing else is at first. */
 const ENTRANCE_PORT = 47_311;
 
+/** By PATH; what was found once is not asked again. */
+const known = new Map<string, Bubblewrap>();
+
+async function find(path: string): Promise<Bubblewrap | string> {
+  const found = known.get(path) ?? (await findBubblewrap(path));
+  // What is missing may be installed while this program runs.
+  if (typeof found !== "string") known.set(path, found);
+  return found;
+}
+
 /** `path`: where to look for programs, as in PATH. */
 export function bubblewrapConfinement(path: string): Confinement {
-  let found: Promise<Bubblewrap | string> | null = null;
-  const find = async (): Promise<Bubblewrap | string> => {
-    found ??= findBubblewrap(path);
-    const it = await found;
-    // What is missing may be installed while this program runs.
-    if (typeof it === "string") found = null;
-    return it;
-  };
   return {
     missing: async () => {
-      const it = await find();
+      const it = await find(path);
       return typeof it === "string" ? it : null;
     },
     farEnd: async (place) => {
-      const it = await find();
+      const it = await find(path);
       if (typeof it === "string") throw new ManyHandsError("hand_unavailable", "hand", it);
       return sandboxFarEnd(it, place);
     },
@@ -40,7 +42,7 @@ export function bubblewrapConfinement(path: string): Confinement {
 async function sandboxFarEnd(bubblewrap: Bubblewrap, place: ConfinedPlace): Promise<ConfinedFarEnd> {
   const { folder, rules, journal } = place;
   const [temporary, noFile, door] = [join(folder, "tmp"), join(folder, "nothing"), doorOf(folder)];
-  await refuseSecretFolders(place);
+  refuseSecretFolders(place);
   for (const each of [temporary, door, journal]) await mkdir(each, { recursive: true, mode: 0o700 });
   await writeFile(noFile, "", { mode: 0o000, flag: "wx" }).catch(() => {});
   const made = join(folder, "made");
@@ -49,9 +51,9 @@ async function sandboxFarEnd(bubblewrap: Bubblewrap, place: ConfinedPlace): Prom
     folder,
     bubblewrap: bubblewrap.program,
     rules: JSON.stringify(rules),
-    arguments: async () => [
+    arguments: () => [
       ...namespaceArguments(bubblewrap),
-      ...(await mountArguments({ rules, journal, door, temporary, noFile, hasRights: bubblewrap.hasRights })),
+      ...mountArguments({ rules, journal, door, temporary, noFile, hasRights: bubblewrap.hasRights }),
     ],
     filter: systemCallFilter(),
     shell: place.shell,
@@ -85,7 +87,7 @@ async function sandboxFarEnd(bubblewrap: Bubblewrap, place: ConfinedPlace): Prom
 /** A folder that is not there cannot be kept from being made; so it is. One that stays empty goes with the hand. */
 async function makeReadOnlyFolders(paths: readonly string[], record: string): Promise<void> {
   for (const path of paths) {
-    if (basename(path) !== ".vscode" || (await exists(path))) continue;
+    if (basename(path) !== ".vscode" || exists(path)) continue;
     await mkdir(path).catch(() => {});
     await appendFile(record, `${path}\0`, { mode: 0o600 });
   }
@@ -96,11 +98,11 @@ async function linesOf(record: string): Promise<string[]> {
   return text.split("\0").filter((path) => path !== "");
 }
 
-async function refuseSecretFolders({ rules }: ConfinedPlace): Promise<void> {
-  const unreadable = await Promise.all(rules.unreadable.map(whereItLeads));
+function refuseSecretFolders({ rules }: ConfinedPlace): void {
+  const unreadable = new Set(rules.unreadable.map(whereItLeads));
   for (const path of rules.writable) {
-    const at = await whereItLeads(path);
-    if (!unreadable.includes(at)) continue;
+    const at = whereItLeads(path);
+    if (!unreadable.has(at)) continue;
     const message = `The local hand cannot be confined to ${path}: that is what confined hands are kept from. Choose another folder.`;
     throw new ManyHandsError("hand_unavailable", "hand", message);
   }

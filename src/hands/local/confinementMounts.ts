@@ -6,12 +6,21 @@
  * that somebody makes later is not seen, and neither is a file that takes the place of a hidden one (a mount that covers a
  * file falls off when that file is replaced).
  */
-import type { Stats } from "node:fs";
-import { lstat, readdir, readFile, readlink } from "node:fs/promises";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { limits } from "../../core/limits.ts";
 import type { ConfinementRules } from "./confinement.ts";
-import { between, byDepth, exists, folderAbove, isIn, namesOf, whereItLeads } from "./confinementPaths.ts";
+import {
+  attempt,
+  between,
+  byDepth,
+  exists,
+  folderAbove,
+  isIn,
+  lookAt,
+  namesOf,
+  whereItLeads,
+} from "./confinementPaths.ts";
 
 export interface MountPorts {
   readonly rules: ConfinementRules;
@@ -35,13 +44,13 @@ const REPLACED = [...TEMPORARY, "/run", "/dev", "/proc"];
 /** Of /run, what programs need that are found through it. */
 const KEPT_OF_RUN = ["/run/current-system", "/run/booted-system", "/run/opengl-driver", "/run/host"];
 
-export async function mountArguments(ports: MountPorts): Promise<string[]> {
-  const writable = (await Promise.all(ports.rules.writable.map(whereItLeads))).toSorted(byDepth);
-  const journal = await whereItLeads(ports.journal);
-  const hidden = outermost((await Promise.all(ports.rules.unreadable.map(namesOf))).flat());
+export function mountArguments(ports: MountPorts): string[] {
+  const writable = ports.rules.writable.map(whereItLeads).toSorted(byDepth);
+  const journal = whereItLeads(ports.journal);
+  const hidden = outermost(ports.rules.unreadable.flatMap(namesOf));
   const plan = new MountPlan(ports, writable, hidden, [journal, ...writable]);
-  await plan.hide();
-  await plan.open();
+  plan.hide();
+  plan.open();
   plan.add("--bind", journal, journal);
   plan.add("--ro-bind", ports.door, INSIDE);
   return plan.whole();
@@ -81,33 +90,34 @@ class MountPlan {
   }
 
   /** All that is hidden outside of what is writable. */
-  async hide(): Promise<void> {
+  hide(): void {
     const outside = this.#hidden.filter((path) => !this.#isWritable(path) && !isReplaced(path));
     const folders = new Map<string, string[]>();
     for (const path of outside) {
-      const folder = await folderAbove(path);
+      const folder = folderAbove(path);
       folders.set(folder, [...(folders.get(folder) ?? []), path]);
     }
     for (const folder of [...folders.keys()].toSorted(byDepth)) {
-      const names = folder === "/" ? null : await this.#namesToShow(folder);
-      if (names === null) for (const path of folders.get(folder) ?? []) await this.#cover(path);
-      else await this.#refill(folder, names);
+      const names = folder === "/" ? null : this.#namesToShow(folder);
+      if (names === null) for (const path of folders.get(folder) ?? []) this.#cover(path);
+      else this.#refill(folder, names);
     }
     this.add("--tmpfs", "/run");
-    for (const path of KEPT_OF_RUN) if (await exists(path)) this.add("--ro-bind", path, path);
+    for (const path of KEPT_OF_RUN) if (exists(path)) this.add("--ro-bind", path, path);
     for (const path of TEMPORARY) {
-      const at = await whereItLeads(path);
-      if (await exists(at)) this.add("--bind", this.#ports.temporary, at);
+      const at = whereItLeads(path);
+      if (exists(at)) this.add("--bind", this.#ports.temporary, at);
     }
-    for (const socket of await listeningSockets()) {
-      const isHidden = this.#hidden.some((path) => isIn(socket, path));
-      if (isHidden || isReplaced(socket) || this.#isWritable(socket) || folders.has(dirname(socket))) continue;
-      if (await exists(socket)) this.add("--ro-bind", this.#ports.noFile, socket);
+    const covered = this.#ports.rules.covered.map(whereItLeads);
+    const sockets = listeningSockets().filter((path) => !folders.has(dirname(path)));
+    for (const path of outermost([...covered, ...sockets])) {
+      const isHidden = this.#hidden.some((folder) => isIn(path, folder));
+      if (!isHidden && !isReplaced(path) && !this.#isWritable(path)) this.#cover(path);
     }
   }
 
   /** What is writable, and what in it is not, or is hidden. */
-  async open(): Promise<void> {
+  open(): void {
     for (const path of this.#writable) this.add("--bind", path, path);
     const pinned = new Set<string>();
     const pin = (path: string): void => {
@@ -119,15 +129,15 @@ class MountPlan {
       }
     };
     for (const path of this.#ports.rules.readOnly) {
-      const at = await whereItLeads(path);
-      if (!(await exists(at)) || !this.#isWritable(at)) continue;
+      const at = whereItLeads(path);
+      if (!exists(at) || !this.#isWritable(at)) continue;
       pin(at);
       this.add("--ro-bind", at, at);
     }
     for (const path of this.#hidden) {
-      if (!this.#isWritable(path) || !(await exists(path))) continue;
+      if (!this.#isWritable(path) || !exists(path)) continue;
       pin(path);
-      await this.#cover(path);
+      this.#cover(path);
     }
   }
 
@@ -136,34 +146,34 @@ class MountPlan {
   }
 
   /** null: there are too many to bind each of them, or they cannot be read. */
-  async #namesToShow(folder: string): Promise<string[] | null> {
-    const names = await readdir(folder).catch(() => null);
+  #namesToShow(folder: string): string[] | null {
+    const names = attempt(() => readdirSync(folder));
     if (names === null || this.#entries + names.length > limits.confinedEntriesMax) return null;
     this.#entries += names.length;
     return names;
   }
 
-  async #refill(folder: string, names: readonly string[]): Promise<void> {
+  #refill(folder: string, names: readonly string[]): void {
     this.add("--tmpfs", folder);
     this.#filled.push(folder);
     for (const name of names) {
       const path = join(folder, name);
-      const info = await lstat(path).catch(() => null);
+      const info = lookAt(path);
       if (info === null) continue;
-      if (this.#hidden.includes(path)) await this.#cover(path);
-      else if (info.isSymbolicLink()) await this.#link(path);
+      if (this.#hidden.includes(path)) this.#cover(path);
+      else if (info.isSymbolicLink()) this.#link(path);
       else if (info.isDirectory() || info.isFile()) this.add("--ro-bind-try", path, path);
     }
   }
 
   /** As the link that it is: bound, it would show what it leads to without what is hidden there. */
-  async #link(path: string): Promise<void> {
-    const target = await readlink(path).catch(() => null);
+  #link(path: string): void {
+    const target = attempt(() => readlinkSync(path));
     if (target !== null) this.add("--symlink", target, path);
   }
 
-  async #cover(path: string): Promise<void> {
-    const info: Stats | null = await lstat(path).catch(() => null);
+  #cover(path: string): void {
+    const info = lookAt(path);
     if (info === null) return;
     if (!info.isDirectory()) {
       // Nothing is mounted on a link; where it leads is hidden for itself.
@@ -182,11 +192,11 @@ function isReplaced(path: string): boolean {
 }
 
 /** Ways to other programs: agents that hold keys, an engine of containers, a bus. */
-async function listeningSockets(): Promise<string[]> {
-  const text = await readFile("/proc/net/unix", "utf8").catch(() => "");
+function listeningSockets(): string[] {
+  const text = attempt(() => readFileSync("/proc/net/unix", "utf8")) ?? "";
   const paths = text.split("\n").flatMap((line) => {
     const [, , , flags, , , , ...path] = line.split(" ").filter((word) => word !== "");
     return flags === "00010000" && path[0]?.startsWith("/") === true ? [path.join(" ")] : [];
   });
-  return [...new Set(await Promise.all(paths.map(whereItLeads)))];
+  return [...new Set(paths.map(whereItLeads))];
 }

@@ -1,5 +1,9 @@
-/** What the rules of a confinement mean on this computer: where links lead, and what lies in what. */
-import { lstat, readlink, realpath } from "node:fs/promises";
+/**
+ * What the rules of a confinement mean on this computer: where links lead, and what lies in what. Looked up at once: that are
+ * a few hundred questions to the kernel, which cost more than they are worth when each takes its turn.
+ */
+import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
 /** `path` is `folder`, or lies in it. Both absolute and in normal form. */
@@ -7,14 +11,28 @@ export function isIn(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
 }
 
-export async function exists(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => null)) !== null;
+/** null: there is nothing, or nothing that may be seen. */
+export function lookAt(path: string): Stats | null {
+  return attempt(() => lstatSync(path));
+}
+
+export function exists(path: string): boolean {
+  return lookAt(path) !== null;
+}
+
+/** null: it cannot be told. */
+export function attempt<T>(look: () => T): T | null {
+  try {
+    return look();
+  } catch {
+    return null;
+  }
 }
 
 /** Where a path leads, as far as there is something; the rest as it is. */
-export async function whereItLeads(path: string): Promise<string> {
+export function whereItLeads(path: string): string {
   for (let known = path, rest = ""; ;) {
-    const found = await realpath(known).catch(() => null);
+    const found = attempt(() => realpathSync.native(known));
     if (found !== null) return rest === "" ? found : join(found, rest);
     if (known === "/") return path;
     rest = rest === "" ? basename(known) : join(basename(known), rest);
@@ -23,14 +41,14 @@ export async function whereItLeads(path: string): Promise<string> {
 }
 
 /** A secret's name, and each place that links at its end lead to. */
-export async function namesOf(path: string): Promise<string[]> {
+export function namesOf(path: string): string[] {
   const names: string[] = [];
   let next: string | null = path;
   while (next !== null && names.length < LINKS_MAX) {
-    const name: string = join(await whereItLeads(dirname(next)), basename(next));
+    const name: string = join(whereItLeads(dirname(next)), basename(next));
     if (names.includes(name)) break;
     names.push(name);
-    const target: string | null = await readlink(name).catch(() => null);
+    const target: string | null = attempt(() => readlinkSync(name));
     next = target === null ? null : resolve(dirname(name), target);
   }
   return names;
@@ -40,9 +58,9 @@ export async function namesOf(path: string): Promise<string[]> {
 const LINKS_MAX = 40;
 
 /** The nearest folder above that there is. */
-export async function folderAbove(path: string): Promise<string> {
+export function folderAbove(path: string): string {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
-    if (folder === "/" || (await lstat(folder).catch(() => null))?.isDirectory() === true) return folder;
+    if (folder === "/" || lookAt(folder)?.isDirectory() === true) return folder;
   }
 }
 

@@ -163,10 +163,10 @@ export function confinementRules({ startDirectory, homes, ownFolders, settings }
     readOnly: READ_ONLY.map((path) => join(startDirectory, path)),
     unreadable: [
       ...homes.flatMap((folder) => secrets.map((path) => join(folder, path))),
-      ...SECRETS_OF_SYSTEM.filter(isReadable),
       ...ownFolders,
       ...given(settings.unreadable),
     ].map((path) => resolve(path)),
+    covered: SECRETS_OF_SYSTEM.filter(isReadable),
   };
 }
 

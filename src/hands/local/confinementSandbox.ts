@@ -41,7 +41,7 @@ export interface SandboxPorts {
   /** The rules as text: another text is another sandbox. */
   readonly rules: string;
   /** All of bubblewrap's arguments but the program; made when a sandbox is started. */
-  readonly arguments: () => Promise<readonly string[]>;
+  readonly arguments: () => readonly string[];
   /** null: none for this machine. */
   readonly filter: Buffer | null;
   readonly shell: string;
@@ -123,7 +123,7 @@ export class Sandbox {
     await mkdir(this.door, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.door)) if (!name.startsWith("entrance")) await rm(join(this.door, name));
     await makePipes([join(this.door, "door")]);
-    const words = await this.#ports.arguments();
+    const words = this.#ports.arguments();
     await writeFile(join(folder, "arguments"), words.map((word) => `${word}\0`).join(""), { mode: 0o600 });
     await writeFile(join(folder, "filter"), filter ?? "", { mode: 0o600 });
     await writeFile(join(this.door, "serve"), sandboxServer, { mode: 0o600 });

@@ -66,7 +66,7 @@ export async function seatbeltCommand(
     ...(port === null ? {} : { httpProxyPort: port }),
     readConfig: {
       denyOnly: [],
-      literalDenyOnly: [...rules.unreadable],
+      literalDenyOnly: [...rules.unreadable, ...rules.covered],
       literalAllowWithinDeny: [journal, temporary, ...rules.writable],
     },
     writeConfig: {

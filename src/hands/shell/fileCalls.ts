@@ -31,13 +31,16 @@ export function readScript(input: Members): string {
   const [first, last] = rangeOf(input);
   const range = first === 1 && last === -1 ? "" : `sed -n '${first},${last === -1 ? "$" : last}p' | `;
   return `if [ -d ${path} ]; then ls -a -- ${path}; exit ${DIRECTORY}; fi
-[ -e ${path} ] || exit ${MISSING}
+[ -e ${path} ] || { ls -d -- ${path} 2>&1; exit ${MISSING}; }
 wc -c <${path} || exit 1
 cat <${path} | ${range}head -c ${limits.readBytesMax}`;
 }
 
 export function renderRead(input: Members, { status, output }: ScriptResult): Rendered {
   const path = textOf(input, "file_path");
+  if (status === MISSING && /denied/i.test(output.toString("latin1"))) {
+    return error(`${path} could not be read: Permission denied`);
+  }
   if (status === MISSING) return error(`There is no file ${path}.`);
   if (status === DIRECTORY) return error(`${path} is a directory. In it:\n${output.toString("utf8")}`);
   const newline = output.indexOf(10);

@@ -297,7 +297,8 @@ describe("a confinement", function () {
         stdio: ["ignore", "pipe", "inherit"],
       },
     );
-    await once(owner.stdout, "data");
+    const outcome = await Promise.race([once(owner.stdout, "data"), once(owner, "close")]);
+    assert.ok(outcome[0] instanceof Buffer, "it has begun");
     owner.kill("SIGKILL");
     await once(owner, "close");
     const hand = await home.open("required");
@@ -343,7 +344,7 @@ describe("a confinement", function () {
     const confinement = bubblewrapConfinement(process.env["PATH"] ?? "");
     const open = async (answer: string): Promise<Hand> => {
       const farEnd = await confinement.farEnd({
-        rules: { writable: [home.work], readOnly: [], unreadable: [] },
+        rules: { writable: [home.work], readOnly: [], unreadable: [], covered: [] },
         folder: join(home.storage, "confined"),
         journal: join(home.storage, "journal"),
         shell: "/bin/sh",
