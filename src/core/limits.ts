@@ -49,6 +49,8 @@ export const limits = {
   mcpDescriptionCharsMax: 4 * KiB,
   /** One message of a server that runs in a hand, in bytes. */
   mcpMessageBytesMax: 16 * MiB,
+  /** One call of a language-model tool of VS Code's, in milliseconds. */
+  vscodeToolMs: 600_000,
   /** What a program in a hand printed on its error stream before it ended, in characters of the message. */
   handErrorCharsMax: 600,
   /** Images of one result: their number, and bytes of base64 of one and of all. */

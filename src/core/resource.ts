@@ -1,19 +1,11 @@
 /** The port of resources: what is put into a hand before its first call. */
 import type { Resource } from "./config.ts";
-import { ManyHandsError } from "./errors.ts";
-import type { SessionErrorType } from "./events.ts";
+import { HandFailed } from "./hand.ts";
 import type { Hand } from "./hand.ts";
 import type { GitAccess } from "./vault.ts";
 
 /** A resource that could not be mounted, with the hosted API's name of the failure. */
-export class ResourceFailed extends ManyHandsError {
-  readonly type: SessionErrorType;
-
-  constructor(type: SessionErrorType, message: string, cause?: unknown) {
-    super("hand_unavailable", "hand", message, cause);
-    this.type = type;
-  }
-}
+export class ResourceFailed extends HandFailed {}
 
 /**
  * True where an http address has a user name or a password in it: a spec is stored in the session's log and shown, so a

@@ -5,11 +5,10 @@ import type { NewEvent } from "../core/events.ts";
 import { HandFailed } from "../core/hand.ts";
 import type { Hand, HandCommand, HandProcess, HandProvider } from "../core/hand.ts";
 import { messageOf } from "../core/json.ts";
-import { ResourceFailed } from "../core/resource.ts";
 import type { MountResource } from "../core/resource.ts";
 import type { SessionState } from "../core/sessionState.ts";
 import type { Egress, GitAccess, HandEntrance } from "../core/vault.ts";
-import { providerOf } from "./providers.ts";
+import { openProcessIn, providerOf } from "./providers.ts";
 import type { HandBoard } from "./handBoard.ts";
 
 export interface HandPoolPorts {
@@ -213,7 +212,7 @@ export class HandPool {
         await this.#ports.emit([{ type: "resource.mounted", hand: name, instance, source_ref, mount_path, bytes }]);
       } catch (thrown) {
         board.failed(name, thrown);
-        if (thrown instanceof ResourceFailed) await this.#recordError(thrown);
+        if (thrown instanceof HandFailed) await this.#recordError(thrown);
         throw thrown;
       }
     }
@@ -226,9 +225,9 @@ export class HandPool {
     return resources.filter(({ mount_path }) => !there.includes(mount_path));
   }
 
-  async #recordError({ type, message, origin }: ResourceFailed | HandFailed): Promise<void> {
+  async #recordError(failure: HandFailed): Promise<void> {
     try {
-      await this.#ports.emit([{ type: "session.error", error: { type, message, origin, retry_status: "terminal" } }]);
+      await this.#ports.emit([errorEvent(failure)]);
     } catch (failed) {
       this.#ports.report("a failure of a hand could not be recorded", failed);
     }
@@ -236,11 +235,8 @@ export class HandPool {
 
   /** The hand in which it runs is provisioned for it, and no other stands in (I12). */
   async #openProcess(spec: HandSpec, name: string, command: HandCommand): Promise<HandProcess> {
-    // Two of the same kind could wait for each other.
-    if (this.#find(name).spec.kind === spec.kind) throw noPrograms(name);
-    const other = await this.get(name);
-    if (other.openProcess === undefined) throw noPrograms(name);
-    return other.openProcess(command, this.#closing.signal);
+    const other = this.#find(name).spec;
+    return openProcessIn(other, spec, () => this.get(name), command, this.#closing.signal);
   }
 
   #leavesNothing(spec: HandSpec): boolean {
@@ -250,11 +246,11 @@ export class HandPool {
   /** What went wrong with the hand matters more than that it could not be written down. */
   async #recordFailure({ name, kind }: HandSpec, thrown: unknown): Promise<void> {
     try {
-      await this.#ports.emit([{ type: "hand.provision_failed", hand: name, kind, message: messageOf(thrown) }]);
+      const failed: NewEvent = { type: "hand.provision_failed", hand: name, kind, message: messageOf(thrown) };
+      await this.#ports.emit(thrown instanceof HandFailed ? [failed, errorEvent(thrown)] : [failed]);
     } catch (failed) {
       this.#ports.report("a failure of a hand could not be recorded", failed);
     }
-    if (thrown instanceof HandFailed) await this.#recordError(thrown);
   }
 
   #findAgain(spec: HandSpec, previousInstance: string): Promise<Hand> {
@@ -292,9 +288,8 @@ export class HandPool {
   }
 }
 
-function noPrograms(name: string): ManyHandsError {
-  const message = `The hand "${name}" runs no programs: name one with a shell.`;
-  return new ManyHandsError("hand_unavailable", "hand", message);
+function errorEvent({ type, message, origin }: HandFailed): NewEvent {
+  return { type: "session.error", error: { type, message, origin, retry_status: "terminal" } };
 }
 
 function provisionedEvent(spec: HandSpec, hand: Hand): NewEvent {

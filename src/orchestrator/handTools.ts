@@ -53,6 +53,19 @@ export class HandTools {
     });
   }
 
+  /** What the model is told of tools that hands have gained, lost or changed since `before`; empty where nothing has. */
+  changedText(before: Offer | null, after: Offer): string {
+    if (before === null) return "";
+    const known = new Set(before.hands.map(({ spec }) => handKey(spec)));
+    const lines = after.hands
+      .filter(({ spec }) => known.has(handKey(spec)))
+      .flatMap(({ spec }) => {
+        const change = changeOf(toolsOf(before, spec.name), toolsOf(after, spec.name));
+        return change === "" ? [] : [`- ${spec.name} (${spec.kind}): ${change}`];
+      });
+    return lines.length === 0 ? "" : `Tools of this session's hands have changed:\n${lines.join("\n")}`;
+  }
+
   #isKnown(spec: HandSpec): boolean {
     const provider = this.#ports.providers.get(spec.kind);
     return provider?.knowsTools?.(spec) ?? true;
@@ -72,19 +85,6 @@ export class HandTools {
       if (ending.aborted) done();
     });
   }
-}
-
-/** What the model is told of tools that hands have gained, lost or changed since `before`; empty where nothing has. */
-export function toolsChangedText(before: Offer | null, after: Offer): string {
-  if (before === null) return "";
-  const known = new Set(before.hands.map(({ spec }) => handKey(spec)));
-  const lines = after.hands
-    .filter(({ spec }) => known.has(handKey(spec)))
-    .flatMap(({ spec }) => {
-      const change = changeOf(toolsOf(before, spec.name), toolsOf(after, spec.name));
-      return change === "" ? [] : [`- ${spec.name} (${spec.kind}): ${change}`];
-    });
-  return lines.length === 0 ? "" : `Tools of this session's hands have changed:\n${lines.join("\n")}`;
 }
 
 function changeOf(before: readonly ToolSpec[], after: readonly ToolSpec[]): string {

@@ -1,7 +1,7 @@
 /** The providers of hands, by kind. */
 import type { HandSpec } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
-import type { HandProvider } from "../core/hand.ts";
+import type { Hand, HandCommand, HandProcess, HandProvider } from "../core/hand.ts";
 import { messageOf } from "../core/json.ts";
 
 export type Providers = ReadonlyMap<string, HandProvider>;
@@ -21,4 +21,18 @@ export function describeHand(providers: Providers, spec: HandSpec): string {
   } catch (thrown) {
     return messageOf(thrown);
   }
+}
+
+/** A program of the hand `of` in the hand `other`, which is had by `get`. Two of one kind could wait for each other. */
+export async function openProcessIn(
+  other: HandSpec,
+  of: HandSpec,
+  get: () => Promise<Hand>,
+  command: HandCommand,
+  signal: AbortSignal,
+): Promise<HandProcess> {
+  const hand = other.kind === of.kind ? null : await get();
+  if (hand?.openProcess !== undefined) return hand.openProcess(command, signal);
+  const message = `The hand "${other.name}" runs no programs: name one with a shell.`;
+  throw new ManyHandsError("hand_unavailable", "hand", message);
 }

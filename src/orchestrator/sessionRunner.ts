@@ -13,7 +13,7 @@ import { CallBoard } from "./callBoard.ts";
 import { HandBoard } from "./handBoard.ts";
 import { HandPool } from "./handPool.ts";
 import type { HandPoolPorts } from "./handPool.ts";
-import { HandTools, toolsChangedText } from "./handTools.ts";
+import type { HandTools } from "./handTools.ts";
 import { harnessContext } from "./harnessContext.ts";
 import { runModelTurn } from "./modelTurn.ts";
 import type { OrchestratorPorts } from "./ports.ts";
@@ -37,7 +37,8 @@ export class SessionRunner {
   /** The hands' states, for the person. */
   readonly board: HandBoard;
   readonly #hands: HandPool;
-  readonly #tools: HandTools;
+  /** Null as long as no hand of the session has tools that change. */
+  #tools: HandTools | null = null;
   readonly #calls: CallBoard;
   readonly #recent: RecentEvents;
   #context: HarnessContext | null = null;
@@ -69,7 +70,6 @@ export class SessionRunner {
       report: ports.report,
       board: this.board,
     });
-    this.#tools = new HandTools({ ...ports, provision: (name) => this.#hands.get(name) });
     this.#calls = new CallBoard({
       log,
       hands: this.#hands,
@@ -149,15 +149,20 @@ export class SessionRunner {
     const harness = await this.#ports.loadHarness();
     const kinds = this.#log.state().hands.map(({ kind }) => kind);
     await this.#ports.untilProvided(kinds, this.#ending.signal);
-    await this.#tools.untilKnown(this.#log.state().hands, this.#ending.signal);
+    const { hands } = this.#log.state();
+    if (this.#tools === null && hands.some(({ kind }) => this.#ports.providers.get(kind)?.onDidChangeTools)) {
+      const { HandTools: Tools } = await import("./handTools.ts");
+      this.#tools = new Tools({ ...this.#ports, provision: (name) => this.#hands.get(name) });
+    }
+    await this.#tools?.untilKnown(hands, this.#ending.signal);
     if (this.#ending.signal.aborted) return;
-    const listening = this.#tools.onMayChange(this.#log.state().hands, () => (this.#toolsMayDiffer = true));
+    const listening = this.#tools?.onMayChange(hands, () => (this.#toolsMayDiffer = true));
     try {
       await this.#runSteps(harness, await this.#newContext());
     } catch (thrown) {
       if (!hasCode(thrown, "cancelled", "lease_lost")) throw thrown;
     } finally {
-      listening.dispose();
+      listening?.dispose();
     }
   }
 
@@ -189,7 +194,7 @@ export class SessionRunner {
   async #newContext(): Promise<HarnessContext> {
     this.#toolsMayDiffer = false;
     const context = await harnessContext(this.#log.state(), this.#ports);
-    const text = toolsChangedText(this.#context, context);
+    const text = this.#tools?.changedText(this.#context, context) ?? "";
     this.#context = context;
     if (text === "") return context;
     await this.append([{ type: "system.message", content: [{ type: "text", text }] }]);
@@ -199,7 +204,7 @@ export class SessionRunner {
   #haveToolsChanged(context: HarnessContext): boolean {
     if (!this.#toolsMayDiffer) return false;
     this.#toolsMayDiffer = false;
-    return this.#tools.differFrom(context);
+    return this.#tools?.differFrom(context) === true;
   }
 
   async #perform(effect: Effect): Promise<EffectValues[Effect["kind"]]> {

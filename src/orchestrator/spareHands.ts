@@ -8,7 +8,8 @@ import { limits } from "../core/limits.ts";
 import { HandBoard, failureOf } from "./handBoard.ts";
 import { handKey } from "../core/config.ts";
 import type { OrchestratorPorts } from "./ports.ts";
-import { providerOf } from "./providers.ts";
+import { specOfUse } from "./handList.ts";
+import { openProcessIn, providerOf } from "./providers.ts";
 import type { Providers } from "./providers.ts";
 
 export interface SpareHandsPorts extends Pick<
@@ -145,11 +146,8 @@ export class SpareHands {
   /** In the hand of that name of the settings, which stays open as if a person had opened it. */
   async #openProcess(spec: HandSpec, name: string, command: HandCommand, signal: AbortSignal): Promise<HandProcess> {
     const { configuredHands, defaultHands } = this.#ports;
-    const other = (configuredHands ?? defaultHands)().find((candidate) => candidate.name === name);
-    const hand = other === undefined || other.kind === spec.kind ? null : await this.open(other);
-    if (hand?.openProcess !== undefined) return hand.openProcess(command, signal);
-    const message = `No hand "${name}" with a shell is in the settings; in a session, it runs in the session's hand of that name.`;
-    throw new ManyHandsError("hand_unavailable", "hand", message);
+    const other = specOfUse((configuredHands ?? defaultHands)(), name);
+    return openProcessIn(other, spec, () => this.open(other), command, signal);
   }
 
   async #deadline(over: AbortController, ending: AbortSignal): Promise<never> {

@@ -105,10 +105,10 @@ export function toolSpecs(tools: readonly RememberedTool[]): readonly ToolSpec[]
   }));
 }
 
-/** `mcp__<hand>__<tool>`; where that is too long, or has other characters, a hash keeps names apart that look alike. */
-export function toolName(hand: string, tool: string): string {
+/** `<prefix>__<hand>__<tool>`; where that is too long, or has other characters, a hash keeps names apart that look alike. */
+export function toolName(hand: string, tool: string, prefix: "mcp" | "vscode" = "mcp"): string {
   const plain = tool.replaceAll(/[^a-zA-Z0-9_-]/g, "_");
-  const whole = `mcp__${hand}__${plain}`;
+  const whole = `${prefix}__${hand}__${plain}`;
   if (plain === tool && whole.length <= NAME_CHARS_MAX) return whole;
   const hash = createHash("sha256").update(tool).digest("hex").slice(0, 8);
   return `${whole.slice(0, NAME_CHARS_MAX - hash.length - 1)}_${hash}`;
@@ -135,7 +135,7 @@ function isRemembered(value: unknown): value is RememberedTool {
 const COMBINATIONS = ["oneOf", "allOf", "anyOf"];
 
 /** One tool that the API refuses makes every request of the session fail: such a one is not offered. */
-function schemaProblem(schema: unknown): string | null {
+export function schemaProblem(schema: unknown): string | null {
   if (!isObject(schema) || schema["type"] !== "object") return "its input is no object";
   if (COMBINATIONS.some((name) => name in schema)) return "its schema begins with oneOf, allOf or anyOf";
   const { properties = {}, required = [] } = schema;
