@@ -6,7 +6,7 @@ import { limits } from "../../core/limits.ts";
 import type { ToolSpec } from "../../core/tools.ts";
 
 /** What a tool of the hand does at the server. */
-export type McpAction = "call" | "list_resources" | "read_resource" | "get_prompt";
+type McpAction = "call" | "list_resources" | "read_resource" | "get_prompt";
 
 /** Kept between sessions, so that a hand's tools are known before it is reached. JSON. */
 export interface RememberedTool {

@@ -116,7 +116,7 @@ function dotted(high: string, low: string): string {
   return [a >> 8, a & 255, b >> 8, b & 255].join(".");
 }
 
-export function isLoopback({ hostname }: URL): boolean {
+function isLoopback({ hostname }: URL): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 

@@ -236,6 +236,16 @@ describe("an MCP hand at an address", function () {
     assert.equal(second.calls.length, 1);
   });
 
+  it("goes on with a server that was started anew and says in its own way that it knows no such session", async () => {
+    const first = await everything("streamableHttp");
+    const hand = await kit.open({ name: "all", kind: "mcp", options: { url: first.url } });
+    await first.kill();
+    servers.pop();
+    await everything("streamableHttp", first.port);
+    const result = await hand.execute(callOf("mcp__all__echo", { message: "hello" }), callContext());
+    assert.match(result.text, /begun a new session before this call.*\nEcho: hello/);
+  });
+
   it("says that it is unknown what became of a call whose connection is cut, and that one did not run that never left", async () => {
     const port = await freePort();
     const began = Promise.withResolvers<void>();
