@@ -154,7 +154,10 @@ export class SessionRunner {
       const { HandTools: Tools } = await import("./handTools.ts");
       this.#tools = new Tools({ ...this.#ports, provision: (name) => this.#hands.get(name) });
     }
-    await this.#tools?.untilKnown(hands, this.#ending.signal);
+    // An interrupt ends this wait too.
+    const waiting = (this.#asking = new AbortController());
+    await this.#tools?.untilKnown(hands, AbortSignal.any([waiting.signal, this.#ending.signal]));
+    this.#asking = null;
     if (this.#ending.signal.aborted) return;
     const listening = this.#tools?.onMayChange(hands, () => (this.#toolsMayDiffer = true));
     try {

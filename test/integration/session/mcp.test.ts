@@ -5,6 +5,7 @@ import type { StoredEvent } from "../../../src/core/events.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import type { LocalSessionService } from "../../../src/orchestrator/localSessionService.ts";
 import { createMcpProvider } from "../../../src/hands/mcp/mcpProvider.ts";
+import { limits } from "../../../src/core/limits.ts";
 import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 import { everythingProgram, freePort, startEverything } from "../../fixtures/mcp/everything.ts";
 import { startOwnServer } from "../../fixtures/mcp/ownServer.ts";
@@ -256,6 +257,22 @@ describe("MCP servers in a session", function () {
     assert.deepEqual([result?.outcome, result?.is_error], [{ kind: "unknown" }, true]);
     assert.match(textOf(result), /before the window was reloaded.*unknown whether/);
     assert.equal(server.calls.length, 1);
+  });
+
+  it("does not wait for a server when the person has stopped it", async () => {
+    const asked = Promise.withResolvers<void>();
+    kit = await Kit.open({ clock: systemClock, scenario: () => ({ blocks: ["Hello."] }) });
+    const service = await window(() => {
+      asked.resolve();
+      return new Promise(() => {});
+    });
+    const hands = [local(), { name: "own", kind: "mcp", options: { url: "http://127.0.0.1:9/mcp" } }];
+    const { id } = await service.createSession({ message: "Hello.", hands });
+    await asked.promise;
+    const began = systemClock.now();
+    await service.emitEvent(id, { type: "user.interrupt" });
+    await stateOf(service, id, (state) => state.interrupt_seq === null && state.status === "idle");
+    assert.ok(systemClock.now() - began < limits.handToolsWaitMs / 2);
   });
 
   it("stops a call that the person stops", async () => {
