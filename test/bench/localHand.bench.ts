@@ -80,7 +80,7 @@ async function call(hand: Hand, at: number): Promise<number> {
 }
 
 function provision(root: string, mode: ConfinementMode): Promise<Hand> {
-  const confinement = () => ({ mode, unreadable: [], writable: [], environment: [] });
+  const confinement = () => ({ mode, unreadable: [], writable: [], environment: [], allowedHosts: [] });
   return createLocalProvider({ clock: systemClock, confinement }).provision(
     { name: "local", kind: "local", options: { cwd: root } },
     {
