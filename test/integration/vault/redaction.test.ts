@@ -182,6 +182,45 @@ describe("a session whose hands print stored credentials", function () {
   });
 });
 
+describe("what comes into a session from people, programs and failures", function () {
+  this.timeout(60_000);
+  let kit: Kit | null = null;
+  afterEach(() => kit?.close());
+
+  it("is redacted before it is in the log, however long, and titles before they are cut", async () => {
+    kit = await Kit.open({ redacted: [SECRET], scenario: { turns: [{ blocks: ["I see."] }], afterwards: "repeat" } });
+    const service = await kit.window();
+    service.registerHandProvider("leaky", {
+      tools: () => [],
+      describe: () => `a hand at https://user:${SECRET}@example.com`,
+      provision: () => Promise.reject(new Error(`refused: ${SECRET}`)),
+    });
+    const hand = { name: "leaky", kind: "leaky", prewarm: true, options: { [SECRET]: SECRET } };
+    const { id } = await service.createSession({ title: SECRET, hands: [hand], message: `My key: ${SECRET}` });
+    await stateOf(service, id, isIdle);
+    const text = `${"x".repeat(200_000)} ${SECRET}`;
+    await service.emitEvent(id, { type: "user.message", content: [{ type: "text", text }] });
+    await stateOf(service, id, (state) => isIdle(state) && state.queued.length === 0);
+    await service.updateSession(id, { title: `${"y".repeat(limits.titleCharsMax - 40)}${SECRET}` });
+    const other = await service.createSession({ message: `${"z".repeat(30)}${SECRET}` });
+    await stateOf(service, other.id, isIdle);
+    assert.match((await service.getSession(other.id)).state.title, /^z{30}\[redacted: credential\]$/);
+    const test = await service.testHand(hand);
+    const shown = {
+      test: JSON.stringify(test),
+      hands: JSON.stringify((await service.listHands()).map(({ uses, spare }) => [uses, spare])),
+      requests: kit.server.requests.map(({ raw }) => raw).join("\n"),
+    };
+    assert.match(shown.test, /refused: \[redacted: credential\]/);
+    assert.match(shown.hands, /refused: \[redacted: credential\]/);
+    const sightings = await huntFor(canaries, { folders: [kit.sessions], texts: shown, except: isJournal });
+    assert.deepEqual(sightings, [], describeSightings(sightings));
+    assert.deepEqual(kit.server.problems, []);
+    const failed = ofType(await service.getEvents(id, {}), "hand.provision_failed");
+    assert.equal(failed[0]?.message, "refused: [redacted: credential]");
+  });
+});
+
 describe("a thought that holds a stored credential", function () {
   this.timeout(60_000);
   let kit: Kit | null = null;
