@@ -15,29 +15,30 @@ export interface Redactor extends Redaction {
 export interface RedactorOptions {
   /** Whether to look for well-known kinds of token in what hands print; asked for each output. Default: no. */
   readonly detectTokens?: () => boolean;
+  readonly report?: (what: string, thrown: unknown) => void;
 }
 
-export function createRedactor({ detectTokens = () => false }: RedactorOptions = {}): Redactor {
+export function createRedactor({ detectTokens = () => false, report = () => {} }: RedactorOptions = {}): Redactor {
   const known = new Set<string>();
   const forms = new Map<string, Uint8Array>();
-  // Loaded before the first output is read; a start has none.
-  let tokens: { open(): RedactingStream } | null = null;
+  let newTokenStream: (() => RedactingStream) | null = null;
   let loading: Promise<void> | null = null;
-  const loadTokens = async (): Promise<void> => {
-    const [{ TokenShapes }, { TokenStream }] = await Promise.all([
-      import("./tokenShapes.ts"),
-      import("./tokenStream.ts"),
-    ]);
-    const shapes = new TokenShapes();
-    await shapes.load();
-    tokens = { open: () => new TokenStream(shapes) };
-  };
   let finder: ValueFinder | null = null;
   const currentFinder = (): ValueFinder => (finder ??= new ValueFinder([...forms.values()]));
 
   const bytes = (): RedactingStream => new ValueStream(currentFinder);
   const output = (): RedactingStream =>
-    detectTokens() && tokens !== null ? new Chain(bytes(), tokens.open()) : bytes();
+    newTokenStream === null || !detectTokens() ? bytes() : new Chain(bytes(), newTokenStream());
+  async function load(): Promise<void> {
+    try {
+      const { loadTokenDetection } = await import("./tokenDetection.ts");
+      newTokenStream = await loadTokenDetection();
+    } catch (thrown) {
+      loading = null;
+      report("the shapes of tokens could not be loaded; what hands print is not searched for them", thrown);
+    }
+  }
+
   const redact = (text: string): string =>
     forms.size === 0 || text.length < limits.redactedCharsMin ? text : textThrough(bytes(), text).text;
   return {
@@ -53,7 +54,7 @@ export function createRedactor({ detectTokens = () => false }: RedactorOptions =
     bytes,
     output,
     outputText: (text) => textThrough(output(), text),
-    ready: () => (detectTokens() ? (loading ??= loadTokens()) : Promise.resolve()),
+    ready: () => (detectTokens() ? (loading ??= load()) : Promise.resolve()),
   };
 }
 

@@ -35,33 +35,28 @@ interface Rule {
 const ID_PREFIX = "@secretlint/secretlint-rule-";
 
 export class TokenShapes {
-  #rules: readonly Rule[] | null = null;
-  #loading: Promise<void> | null = null;
+  readonly #rules: readonly Rule[];
 
-  /** Never rejects: without the rules nothing is found, and the next call tries again. */
-  load(): Promise<void> {
-    this.#loading ??= this.#load().catch(() => void (this.#loading = null));
-    return this.#loading;
+  private constructor(rules: readonly Rule[]) {
+    this.#rules = rules;
   }
 
-  async #load(): Promise<void> {
+  static async load(): Promise<TokenShapes> {
     const { rules } = await import("@secretlint/secretlint-rule-preset-recommend");
-    this.#rules = (rules as unknown as readonly RuleCreator[]).flatMap((creator) => {
-      const name = creator.meta.id.slice(ID_PREFIX.length);
-      const known = RULE_HINTS[name];
-      if (RULES_LEFT_OUT.includes(name) || known === undefined) return [];
-      return [{ kind: known.kind, hint: new RegExp(known.hint, "u"), creator }];
-    });
-  }
-
-  get isLoaded(): boolean {
-    return this.#rules !== null;
+    return new TokenShapes(
+      (rules as unknown as readonly RuleCreator[]).flatMap((creator) => {
+        const name = creator.meta.id.slice(ID_PREFIX.length);
+        const known = RULE_HINTS[name];
+        if (RULES_LEFT_OUT.includes(name) || known === undefined) return [];
+        return [{ kind: known.kind, hint: new RegExp(known.hint, "u"), creator }];
+      }),
+    );
   }
 
   /** In order, none overlapping another. `text`: a line or a few. */
   find(text: string): readonly FoundToken[] {
     const found: FoundToken[] = [];
-    for (const rule of this.#rules ?? []) if (rule.hint.test(text)) runRule(rule, text, found);
+    for (const rule of this.#rules) if (rule.hint.test(text)) runRule(rule, text, found);
     const ordered = found.toSorted((a, b) => a.start - b.start || b.end - a.end);
     let end = 0;
     return ordered.filter((token) => {

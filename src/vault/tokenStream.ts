@@ -35,7 +35,6 @@ export class TokenStream implements RedactingStream {
 
   #take(chunk: Uint8Array, isLast: boolean): Uint8Array {
     const isFresh = this.#held.length === 0;
-    if (!this.#shapes.isLoaded && isFresh) return chunk;
     const given = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const bytes = isFresh ? given : Buffer.concat([this.#held, given]);
     const { pieces, from, open } = this.#walk(bytes, isLast);
