@@ -2,12 +2,13 @@
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type Docker from "dockerode";
-import { extract, pack } from "tar-stream";
+import { pack } from "tar-stream";
 import { messageOf } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
 import { BulkFailed } from "./bulkChannel.ts";
 import type { Owner } from "./dockerCopy.ts";
 import { step } from "./engine.ts";
+import { TarFile } from "./tarFile.ts";
 
 /** The content is not as long as was said. */
 export class OtherLength extends Error {}
@@ -84,28 +85,23 @@ export async function receiveArchive(
 ): Promise<void> {
   const got = await step(`reading ${path}`, signal, (abortSignal) => container.getArchive({ path, abortSignal }));
   const sent = got as Readable;
-  const entries = extract();
+  let refused: unknown = null;
+  const stall = setTimeout(() => abort(new BulkFailed("nothing moved any more")), limits.handBulkStallMs);
+  const file = new TarFile(async (piece) => {
+    stall.refresh();
+    try {
+      await take(piece);
+    } catch (thrown) {
+      refused = thrown;
+      throw thrown;
+    }
+  });
   const abort = (reason: unknown): void => void sent.destroy(reason as Error);
   const outer = (): void => abort(signal.reason);
   signal.addEventListener("abort", outer, { once: true });
-  const stall = setTimeout(() => abort(new BulkFailed("nothing moved any more")), limits.handBulkStallMs);
-  const piped = pipeline(sent, entries);
-  piped.catch(() => {});
-  let isFile = false;
-  let refused: unknown = null;
   try {
-    for await (const entry of entries) {
-      isFile ||= entry.header.type === "file";
-      for await (const piece of largePieces(entry as AsyncIterable<Uint8Array>)) {
-        stall.refresh();
-        await take(piece).catch((thrown: unknown) => {
-          refused = thrown;
-          throw thrown;
-        });
-      }
-    }
-    await piped;
-    if (!isFile) throw new BulkFailed("it is no file any more");
+    await pipeline(sent, file);
+    if (!file.isWhole) throw new BulkFailed("it is no whole file any more");
   } catch (thrown) {
     signal.throwIfAborted();
     throw thrown === refused ? thrown : new BulkFailed(messageOf(thrown));
@@ -114,19 +110,4 @@ export async function receiveArchive(
     sent.destroy();
     signal.removeEventListener("abort", outer);
   }
-}
-
-/** Who takes them has a cost for each: what came meanwhile goes together. */
-async function* largePieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    held.push(chunk);
-    bytes += chunk.length;
-    if (bytes < limits.handPieceBytes) continue;
-    yield Buffer.concat(held);
-    held = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield Buffer.concat(held);
 }
