@@ -4,6 +4,7 @@ import type { StoredEvent } from "../core/events.ts";
 import { scopeText } from "../core/grantText.ts";
 import type { EventId, SessionId } from "../core/ids.ts";
 import { parseEventId } from "../core/ids.ts";
+import { sharedRefs } from "../core/refPattern.ts";
 import type { SessionService } from "../core/service.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
 import { isKnown } from "../core/sessionState.ts";
@@ -50,7 +51,10 @@ async function ask(session: SessionId, id: EventId, ports: NotificationPorts): P
   await ports.service.emitEvent(session, { type: "user.tool_confirmation", tool_use_id, result });
 }
 
-/** The refs of a push and how long a grant holds are chosen on the page: here it is yes for once, no, or a look. */
+/**
+ * The refs of a push and how long a grant holds are chosen on the page: here it is yes for once, no, or a look. No yes
+ * where a slip would hurt: a push to what others build on is looked at.
+ */
 async function askForGrant(
   session: SessionId,
   { id, credential_name, scope, hand }: StoredEvent<"vault.grant_requested">,
@@ -61,7 +65,9 @@ async function askForGrant(
   const title = await titleOf(session, service);
   const who = hand === null ? "" : ` on ${hand}`;
   const question = `${title} asks${who}: may it use “${credential_name}” to ${scopeText(scope)}?`;
-  const choice = await vscode.window.showInformationMessage(question, "Allow Once", "Deny", "Open");
+  const isShared = sharedRefs(scope.git?.push_refs ?? []).length > 0;
+  const choices = isShared ? ["Open", "Deny"] : ["Allow Once", "Deny", "Open"];
+  const choice = await vscode.window.showInformationMessage(question, ...choices);
   if (choice === "Open") open(session);
   if (choice !== "Allow Once" && choice !== "Deny") return;
   const answer = choice === "Deny" ? ({ result: "deny" } as const) : ({ result: "allow", lasts: "once" } as const);

@@ -1,7 +1,7 @@
 /** How credentials and grants read in a list: pure functions, which never have a value to show. */
 import { lastsText, scopeText } from "../core/grantText.ts";
 import { sharedRefs, shortRef } from "../core/refPattern.ts";
-import type { CredentialInfo, CredentialKind, CredentialPlace, Grant } from "../core/vault.ts";
+import type { CredentialInfo, CredentialKind, CredentialPlace, Grant, GrantScope } from "../core/vault.ts";
 
 /** The model's key, as far as a person is shown it. */
 export interface ModelKeyInfo {
@@ -77,17 +77,31 @@ export function describeGrant(grant: Grant, sessionTitle: string | null): VaultT
   const shared = sharedRefs(scope.git?.push_refs ?? []);
   const holds = lasts === "once" ? "for one use that is still to come" : lastsText(lasts);
   return {
-    label: scopeText(scope),
+    label: shortScope(scope),
     description: joined(who, lasts === "session" ? "until it ends" : lasts),
     icon: shared.length > 0 ? "warning" : session_id === null ? "globe" : "pass",
     color: shared.length > 0 ? "editorWarning.foreground" : null,
     lines: [
+      `To ${scopeText(scope)}.`,
       `Granted to ${session_id === null ? "every session of this workspace" : `“${who}”`}, ${holds}.`,
       `Since ${given_at.slice(0, 16).replace("T", " ")} UTC.`,
       shared.length > 0 ? `May push ${shared.map(shortRef).join(", ")}: others build on that.` : "",
     ].filter((line) => line !== ""),
   };
 }
+
+/** For a narrow row below its credential, which says the host already. */
+function shortScope({ kind, path_prefix, methods, git }: GrantScope): string {
+  if (git !== undefined) {
+    const refs = git.push_refs.map(shortRef).join(", ");
+    return `${git.repositories.join(", ")}: ${refs === "" ? "read" : `push ${refs}`}`;
+  }
+  if (kind === "mcp") return "all MCP tools";
+  const isReading = methods?.every((method) => READING.has(method)) === true;
+  return `${isReading ? "read" : (methods?.join(", ") ?? "anything at")} ${path_prefix}`;
+}
+
+const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 export function describeModelKey({ address, isSet }: ModelKeyInfo): VaultText {
   const host = address.replace(/^https:\/\//, "");
@@ -107,8 +121,7 @@ export function removalText(grants: readonly Grant[], titleOf: (grant: Grant) =>
   const gone = "Its value is removed from VS Code's secret storage for good; what still runs with it is cut.";
   if (grants.length === 0) return `${gone}\n\nNothing is granted in this workspace.`;
   const shown = grants.slice(0, GRANTS_SHOWN).map((grant) => {
-    const { label, description } = describeGrant(grant, titleOf(grant));
-    return `• ${label} (${description})`;
+    return `• ${scopeText(grant.scope)} (${describeGrant(grant, titleOf(grant)).description})`;
   });
   const more = grants.length > GRANTS_SHOWN ? [`• ${grants.length - GRANTS_SHOWN} more`] : [];
   const count = grants.length === 1 ? "This grant goes with it:" : `These ${grants.length} grants go with it:`;

@@ -70,10 +70,21 @@ describe("a grant in the list", () => {
       const { label, description } = describeGrant(given, title);
       return [label, description];
     };
-    assert.deepEqual(text(grant(), "Fix it"), ["GET, HEAD api.example.com/v1", "Fix it · until it ends"]);
+    assert.deepEqual(text(grant(), "Fix it"), ["read /v1", "Fix it · until it ends"]);
     assert.deepEqual(text(grant({ lasts: "once" }), "Fix it")[1], "Fix it · once");
     assert.deepEqual(text(grant(), null)[1], "a session that is gone · until it ends");
     assert.deepEqual(text(grant({ session_id: null, lasts: "always" }), null)[1], "every session · always");
+  });
+
+  it("is named in few words by what may be done, and in whole in the tooltip", () => {
+    const label = (scope: Partial<Grant["scope"]>): string =>
+      describeGrant(grant({ scope: { ...grant().scope, ...scope } }), null).label;
+    assert.equal(label({ methods: ["GET", "POST"], path_prefix: "/v1/items" }), "GET, POST /v1/items");
+    assert.equal(label({ methods: null }), "anything at /v1");
+    assert.equal(label({ kind: "mcp", methods: null }), "all MCP tools");
+    assert.equal(describeGrant(push(), null).label, "acme/app: read");
+    assert.equal(describeGrant(push("refs/heads/agent/*", "refs/tags/b"), null).label, "acme/app: push agent/*, tag b");
+    assert.equal(describeGrant(grant(), null).lines[0], "To GET, HEAD api.example.com/v1.");
   });
 
   it("is marked where it lets agents push to what others build on", () => {

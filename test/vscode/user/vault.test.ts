@@ -136,14 +136,14 @@ describe("the vault in VS Code", function () {
     await answer(/The path below http/, "items");
     await option(/Reading, GET/).click();
     await notification(/Granted: “New session” may use “items” to GET, HEAD, OPTIONS/).waitFor();
-    await row(/^GET, HEAD, OPTIONS http:\/\/127\.0\.0\.1:\d+\/v1\/items, New session · until it ends/).waitFor();
+    await row(/^read \/v1\/items, New session · until it ends/).waitFor();
     await row(/^items, token .* 1 grant/).waitFor();
     await logShows(server.userDataDir, (lines) => lines.some(({ type }) => type === "vault.grant_given"));
     await screenshot(page, "vault-granted");
     await clearNotifications();
-    await clickInRow(/^GET, HEAD, OPTIONS/, /Revoke Grant/);
+    await clickInRow(/^read \/v1\/items/, /Revoke Grant/);
     await logShows(server.userDataDir, (lines) => lines.some(({ type }) => type === "vault.grant_revoked"));
-    await row(/^GET, HEAD, OPTIONS/).waitFor({ state: "detached" });
+    await row(/^read \/v1\/items/).waitFor({ state: "detached" });
   });
 
   it("shows a request for it on the session's page, and what a click there grants", async () => {
@@ -163,9 +163,9 @@ describe("the vault in VS Code", function () {
     await screenshot(page, "vault-asked");
     await frame.getByRole("button", { name: "Allow for this session" }).click();
     await frame.getByText("granted for this session", { exact: true }).waitFor();
-    await row(/^POST http:\/\/127\.0\.0\.1:\d+\/v1\/items\/31, New session · until it ends/).waitFor();
+    await row(/^POST \/v1\/items\/31, New session · until it ends/).waitFor();
     await screenshot(page, "vault-answered");
-    await clickInRow(/^POST http/, /Revoke Grant/);
+    await clickInRow(/^POST \/v1/, /Revoke Grant/);
     await frame.getByText("granted for this session, then revoked").waitFor();
   });
 
@@ -177,7 +177,7 @@ describe("the vault in VS Code", function () {
     await clickInRow(/^items, token/, /Grant Use of Credential in Advance/);
     await option(/Every session of this workspace/).click();
     await option(/Its MCP server/).click();
-    await row(/^use the MCP server http.*, every session · always/).waitFor();
+    await row(/^all MCP tools, every session · always/).waitFor();
     await clearNotifications();
     await row(/^items, token/).click();
     await page.keyboard.press("Delete");
