@@ -29,7 +29,6 @@ import { createRedactor } from "./vault/redactor.ts";
 import type { Redactor } from "./vault/redactor.ts";
 import { AgentTerminals } from "./vscode/agentTerminal.ts";
 import { createAskSsh } from "./vscode/askSsh.ts";
-import { removeApiKey, setApiKey } from "./vscode/apiKeyCommands.ts";
 import type { ApiKeyPorts } from "./vscode/apiKeyCommands.ts";
 import { describeCall } from "./vscode/callText.ts";
 import { createCommands } from "./vscode/commands.ts";
@@ -66,7 +65,10 @@ export interface Running {
 
 export function compose(context: vscode.ExtensionContext): Running {
   const output = vscode.window.createOutputChannel("Many Hands", { log: true });
-  const redactor = createRedactor({ detectTokens: () => readSettings().detectTokens });
+  const redactor = createRedactor({
+    detectTokens: () => readSettings().detectTokens,
+    report: (what, thrown) => report(what, thrown),
+  });
   const redact = (text: string): string => redactor.redact(text);
   const report = reportTo(output, redact);
   const secrets = createSecretStore(context.secrets);
@@ -137,6 +139,14 @@ function lateProviders(context: vscode.ExtensionContext, parts: () => LateParts)
   const loading = new Map<string, Promise<void>>();
   const load = async (kind: string): Promise<void> => {
     const { service, vault, report } = parts();
+    if (kind === "vscode-tools") {
+      const [{ createVscodeToolsProvider }, { createLanguageModelTools }] = await Promise.all([
+        import("./hands/vscodeTools/vscodeToolsProvider.ts"),
+        import("./vscode/languageModelTools.ts"),
+      ]);
+      const tools = createLanguageModelTools();
+      service.registerHandProvider(kind, createVscodeToolsProvider({ clock: systemClock, tools }));
+    }
     if (kind !== "mcp") return;
     const { createMcpProvider } = await import("./hands/mcp/mcpProvider.ts");
     const toolsMemory = {
@@ -304,8 +314,8 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     tree,
     terminals,
     sessionFolder: (id) => vscode.Uri.joinPath(sessions, id),
-    setApiKey: () => setApiKey(apiKey),
-    removeApiKey: () => removeApiKey(apiKey),
+    setApiKey: async () => (await import("./vscode/apiKeyCommands.ts")).setApiKey(apiKey),
+    removeApiKey: async () => (await import("./vscode/apiKeyCommands.ts")).removeApiKey(apiKey),
     tryRehearsal,
     openSample: () => openSampleWorkspace(context.extensionUri, context.globalStorageUri),
     showLog,
