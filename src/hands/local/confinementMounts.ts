@@ -17,6 +17,7 @@ import {
   exists,
   folderAbove,
   isIn,
+  isReachable,
   lookAt,
   namesOf,
   whereItLeads,
@@ -110,7 +111,7 @@ class MountPlan {
     }
     const covered = this.#ports.rules.covered.map(whereItLeads);
     const sockets = listeningSockets().filter((path) => !folders.has(dirname(path)));
-    for (const path of outermost([...covered, ...sockets])) {
+    for (const path of outermost([...covered, ...sockets].filter(isReachable))) {
       const isHidden = this.#hidden.some((folder) => isIn(path, folder));
       if (!isHidden && !isReplaced(path) && !this.#isWritable(path)) this.#cover(path);
     }

@@ -40,6 +40,17 @@ export function whereItLeads(path: string): string {
   }
 }
 
+/** Whether this user, without any capability, gets as far as the folder that holds it: where not, a sandbox does not either. */
+export function isReachable(path: string): boolean {
+  const [user, groups] = [process.geteuid?.(), process.getgroups?.() ?? []];
+  return [...between("/", path)].every((folder) => {
+    const info = lookAt(folder);
+    if (info === null) return false;
+    const mayEnter = info.uid === user ? 0o100 : groups.includes(info.gid) ? 0o010 : 0o001;
+    return (info.mode & mayEnter) !== 0;
+  });
+}
+
 /** A secret's name, and each place that links at its end lead to. */
 export function namesOf(path: string): string[] {
   const names: string[] = [];

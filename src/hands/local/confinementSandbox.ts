@@ -33,6 +33,7 @@ const ANSWER_MS = 100;
 /** How long a sandbox in which nothing runs may take to end, in milliseconds. */
 const RENEW_MS = 500;
 const WORDS_MAX = 2_000;
+const TRIES_MAX = 3;
 
 export interface SandboxPorts {
   /** A folder of its own on this computer. */
@@ -117,17 +118,26 @@ export class Sandbox {
   }
 
   async #startOne(): Promise<void> {
-    const { folder, bubblewrap, shell, environment, filter } = this.#ports;
+    const { folder, filter } = this.#ports;
     // One whose door does not answer any more cannot be opened again, and must not go on beside the new one.
     await this.end();
     await mkdir(this.door, { recursive: true, mode: 0o700 });
     for (const name of await readdir(this.door)) if (!name.startsWith("entrance")) await rm(join(this.door, name));
     await makePipes([join(this.door, "door")]);
-    const words = this.#ports.arguments();
-    await writeFile(join(folder, "arguments"), words.map((word) => `${word}\0`).join(""), { mode: 0o600 });
     await writeFile(join(folder, "filter"), filter ?? "", { mode: 0o600 });
     await writeFile(join(this.door, "serve"), sandboxServer, { mode: 0o600 });
     await writeFile(join(folder, "rules"), this.#ports.rules, { mode: 0o600 });
+    let answer: string | null = "";
+    for (let tries = 0; tries < TRIES_MAX && answer !== null; tries += 1) answer = await this.#startOnce();
+    if (answer !== null) throw unavailable(answer);
+    await writeFirst(folder);
+  }
+
+  /** What bubblewrap complains of: maybe of a file that was there when the arguments were made, and has gone; null: it runs. */
+  async #startOnce(): Promise<string | null> {
+    const { folder, bubblewrap, shell, environment, filter } = this.#ports;
+    const words = this.#ports.arguments();
+    await writeFile(join(folder, "arguments"), words.map((word) => `${word}\0`).join(""), { mode: 0o600 });
     const program = [bubblewrap, "--args", "5", ...(filter === null ? [] : ["--seccomp", "6"]), "--info-fd", "7"];
     const starter = existsSync("/bin/bash") ? "/bin/bash" : "/bin/sh";
     const server = ["/bin/sh", `${INSIDE}/serve`, shell];
@@ -137,9 +147,7 @@ export class Sandbox {
       detached: true,
     });
     const [said, complained] = child.stdio.slice(3) as unknown as [Socket, Socket];
-    const answer = await answerOf(said, complained);
-    if (answer !== null) throw unavailable(answer);
-    await writeFirst(folder);
+    return answerOf(said, complained);
   }
 
   /** null: there is nobody who opens it. */

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Hand } from "../../../src/core/hand.ts";
@@ -17,58 +18,9 @@ import { ShellHand } from "../../../src/hands/shell/shellHand.ts";
 import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 import { bash, perform, Recorder, says, unavailable, until } from "../../contract/hand/handSupport.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
+import { others, READERS } from "./confinementAttacks.ts";
 import { found, makeHome, SECRETS } from "./confinedHome.ts";
 import type { Home } from "./confinedHome.ts";
-
-/** Ways to a file; `$f` is its path. */
-const READERS = [
-  'cat "$f"',
-  'cp "$f" ./stolen && cat ./stolen',
-  'ln "$f" ./linked && cat ./linked',
-  'ln -sf "$f" ./soft && cat ./soft',
-  'find "$(dirname "$f")" -exec cat {} +',
-  "perl -e 'open F, \"<\", $ENV{f} or die $!; print <F>'",
-  'dd if="$f"',
-  'tar -cf - "$f"',
-  'echo "$(<"$f")"',
-  'cat "$PWD/../..${f#"$HOME"}"',
-  'cat "/proc/self/root$f"',
-  'cat "/proc/1/root$f"',
-  'cat "/proc/$PPID/root$f"',
-  'chmod 777 "$f" "$(dirname "$f")"; cat "$f"',
-  'mv "$(dirname "$f")" ./moved; cat ./moved/*',
-  'umount -l "$(dirname "$f")" "$f"; cat "$f"',
-  'mkdir -p m; mount --bind "$(dirname "$f")" m; cat m/*',
-  'unshare -Urm sh -c \'umount "$(dirname "$f")"; cat "$f"\'',
-  'setfacl -m u:0:r "$f"; cat "$f"',
-];
-
-/** Ways to other programs, and to what the kernel tells of them. */
-function others(home: Home): string[] {
-  const { victim, agents } = home;
-  const connect = (to: string): string =>
-    `perl -MIO::Socket::UNIX -MIO::Socket::INET -e 'my $s = ${to} or die "no way: $!"; print <$s>'`;
-  return [
-    "env; export -p; cat /proc/self/environ",
-    "cat /proc/*/environ /proc/*/task/*/environ | tr '\\0' '\\n'",
-    `cat /proc/${victim.pid}/environ /proc/${victim.pid}/cmdline; ls /proc/${victim.pid}/root /proc/${victim.pid}/cwd`,
-    `kill -0 ${victim.pid} && echo it can be signalled; kill -SEGV ${victim.pid}`,
-    'for each in /proc/[0-9]*/fd/*; do [ -f "$each" ] && timeout 1 head -c 300 "$each"; done',
-    `nsenter -t 1 -a cat /proc/${victim.pid}/environ; nsenter -t ${victim.pid} -a id`,
-    "for pid in 1 2 $PPID; do timeout 5 gdb -p $pid -batch -ex 'info proc' 2>&1 | tail -3; done",
-    "mkdir -p p; mount -t proc proc p; cat p/*/environ",
-    "cat /dev/mem /dev/kmem /proc/kcore | head -c 1000",
-    connect(`IO::Socket::UNIX->new(Peer => "${agents.home}")`),
-    connect(`IO::Socket::UNIX->new(Peer => "${agents.temporary}")`),
-    connect(`IO::Socket::UNIX->new(Peer => "\\0${home.folder}")`),
-    connect(`IO::Socket::INET->new(PeerAddr => "127.0.0.1:${agents.port}", Timeout => 3)`),
-    "cat /tmp/*/* /var/tmp/*/* /run/user/*/* /dev/shm/*",
-    "ls -la /run/docker.sock /var/run/docker.sock /run/dbus/system_bus_socket /run/user",
-    "find / -xdev -name '*.sock' -o -xdev -type s 2>/dev/null",
-    "cat /etc/shadow /var/lib/systemd/coredump/* /var/crash/*",
-    "timeout 20 grep -rIl canary ~ 2>/dev/null | xargs cat",
-  ];
-}
 
 describe("a confined local hand", function () {
   this.timeout(180_000);
@@ -287,6 +239,20 @@ describe("a confinement", function () {
     assert.deepEqual(found(home, text), []);
     assert.match(text, /Permission denied/);
     await hand.destroy();
+  });
+
+  it("is had although a socket listens where only root's capabilities lead", async function () {
+    skipUnless(this, process.getuid?.() === 0, "another user's folder needs root");
+    const other = join(home.folder, "other");
+    await mkdir(other);
+    const server = createServer().listen(join(other, "socket"));
+    await once(server, "listening");
+    await chown(other, 65_534, 65_534);
+    await chmod(other, 0o700);
+    const hand = await home.open("required");
+    assert.match(await says(hand, "echo here"), /here/);
+    await hand.destroy();
+    server.close();
   });
 
   it("keeps commands alive when their owner is killed, and a new owner finds them", async () => {
