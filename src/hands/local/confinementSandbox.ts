@@ -27,7 +27,7 @@ fi 2>/dev/null
 "$@" </dev/null >&3 2>&4 3>&- 4>&- 5<arguments 6<filter 7>info &`;
 
 /** Of the pipe's other end there is nobody. */
-const NOBODY = new Set(["ENXIO", "ENOENT"]);
+const NOBODY = new Set(["ENXIO", "ENOENT", "EPIPE"]);
 /** Between two looks whether the sandbox that was asked still lives, in milliseconds. */
 const ANSWER_MS = 100;
 /** How long a sandbox in which nothing runs may take to end, in milliseconds. */
@@ -103,8 +103,11 @@ export class Sandbox {
   #say(line: string): boolean {
     try {
       const pipe = openPipe(join(this.door, "door"), constants.O_WRONLY);
-      if (line !== "") writeSync(pipe, `${line}\n`);
-      closeSync(pipe);
+      try {
+        if (line !== "") writeSync(pipe, `${line}\n`);
+      } finally {
+        closeSync(pipe);
+      }
       return true;
     } catch (thrown) {
       if (NOBODY.has((thrown as NodeJS.ErrnoException).code ?? "")) return false;
