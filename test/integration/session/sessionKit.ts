@@ -43,7 +43,7 @@ export interface KitOptions {
   /** A vault with this secret store, and redaction. Default: none. */
   readonly vault?: Partial<OpenVaultPorts> & Pick<OpenVaultPorts, "secrets">;
   /** How commands on this computer are confined. Default: not. */
-  readonly local?: Partial<LocalSettings>;
+  readonly local?: Partial<LocalSettings> & { readonly home?: string };
   /** Stored credentials that are redacted, with tokens of known shapes; default: nothing is. */
   readonly redacted?: readonly string[];
   readonly thinking?: "adaptive" | "off";
@@ -149,8 +149,9 @@ export class Kit {
       report,
     });
     const confinement = (): LocalSettings => ({ ...UNCONFINED, ...this.#options.local });
-    const ownFolders = [this.sessions];
-    service.registerHandProvider("local", createLocalProvider({ clock: systemClock, confinement, ownFolders }));
+    const { home } = this.#options.local ?? {};
+    const own = home === undefined ? {} : { environment: { ...process.env, HOME: home }, ownFolders: [this.sessions] };
+    service.registerHandProvider("local", createLocalProvider({ clock: systemClock, confinement, ...own }));
     if (vault !== null) service.registerHandProvider("mcp", mcpProvider(vault));
     await vault?.start();
     await service.start();
