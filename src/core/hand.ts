@@ -84,11 +84,8 @@ export interface HandFiles {
   list(path: string): Promise<readonly FileEntry[]>;
   /** From `offset` on; the chunks are as the transport gives them. `take` is awaited: back pressure. */
   read(path: string, take: (chunk: Uint8Array) => Promise<void>, offset?: number): Promise<void>;
-  /**
-   * Replaces the content in one step (a new file moved into place), or creates the file; its folder must exist. `bytes`: how
-   * many the content has, where that is known; some far ends are quicker then, and refuse content of another length.
-   */
-  write(path: string, content: AsyncIterable<Uint8Array>, bytes?: number): Promise<void>;
+  /** Replaces the content in one step (a new file moved into place), or creates the file; its folder must exist. */
+  write(path: string, content: AsyncIterable<Uint8Array>): Promise<void>;
   makeDirectory(path: string): Promise<void>;
   /** Replaces what is at `to`. */
   rename(from: string, to: string): Promise<void>;

@@ -21,8 +21,6 @@ interface Load {
   /** `tree`: a tar of what belongs into the folder `mount_path`; `file`: the bytes of the file `mount_path`. */
   readonly kind: "tree" | "file";
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** How many, where that is known. */
-  readonly length?: number;
 }
 
 const BUSY = 47;
@@ -61,9 +59,7 @@ async function take(source: Source, resource: Resource, scratch: string, context
       const info = await stat(source.path).catch(() => null);
       if (info === null) throw failed(resource, "there is no such file or folder on this computer");
       if (info.isDirectory()) return { kind: "tree", bytes: packed(source.path) };
-      // As many as are announced: it may grow meanwhile.
-      const load = unpacked(source.path, createReadStream(source.path, { end: Math.max(0, info.size - 1) }));
-      return isPacked(source.path) ? load : { ...load, length: info.size };
+      return unpacked(source.path, createReadStream(source.path));
     }
     case "fetch": {
       const signal = AbortSignal.any([context.signal, AbortSignal.timeout(limits.resourceMs)]);
@@ -74,13 +70,9 @@ async function take(source: Source, resource: Resource, scratch: string, context
   }
 }
 
-function isPacked(name: string): boolean {
-  return /\.(tar\.gz|tgz)$/i.test(name);
-}
-
 /** What an archive holds, by its name; other files as they are. */
 function unpacked(name: string, bytes: Readable): Load {
-  if (isPacked(name)) return { kind: "tree", bytes: bytes.pipe(createGunzip()) };
+  if (/\.(tar\.gz|tgz)$/i.test(name)) return { kind: "tree", bytes: bytes.pipe(createGunzip()) };
   return { kind: /\.tar$/i.test(name) ? "tree" : "file", bytes };
 }
 
@@ -121,7 +113,7 @@ async function put(
     }
   };
   try {
-    await hand.files.write(staged, counted(), load.length);
+    await hand.files.write(staged, counted());
     await script(hand, resource, load.kind === "tree" ? treeScript(staged, target) : fileScript(staged, target));
   } finally {
     await hand.run(`rm -rf -- ${quote(staged)} ${quote(`${staged}.d`)}`).catch(() => {});

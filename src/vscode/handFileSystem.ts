@@ -57,7 +57,7 @@ export class HandFileSystem implements vscode.FileSystemProvider {
       if (existing === null && !options.create) throw vscode.FileSystemError.FileNotFound(uri);
       if (existing !== null && options.create && !options.overwrite) throw vscode.FileSystemError.FileExists(uri);
       if (existing?.kind === "directory") throw vscode.FileSystemError.FileIsADirectory(uri);
-      await files.write(uri.path, once(content), content.length);
+      await files.write(uri.path, once(content));
       const { Changed, Created } = vscode.FileChangeType;
       this.#changed.fire([{ type: existing === null ? Created : Changed, uri }]);
     });

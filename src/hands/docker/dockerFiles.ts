@@ -7,9 +7,7 @@ import { limits } from "../../core/limits.ts";
 import type { Link } from "../shell/link.ts";
 import { fileError, filesOverShell } from "../shell/shellFiles.ts";
 import { BulkChannel, BulkFailed, BULK_PROGRAM } from "./bulkChannel.ts";
-import { OtherLength, receiveArchive, sendArchive } from "./dockerArchive.ts";
-import type { Owner } from "./dockerCopy.ts";
-import { engineError, statusOf } from "./engine.ts";
+import { engineError } from "./engine.ts";
 import type { Engine } from "./engine.ts";
 import { shellStreamOf, startExec } from "./execStream.ts";
 
@@ -22,9 +20,8 @@ export interface DockerFilesPorts {
 }
 
 /**
- * Large files go by the engine's archives where these do right: they want to know a size before the first byte, and see
- * no tmpfs. They pass over the rights of the hand's user; so the shell, as that user, makes the file that they fill, and
- * moves it into place. Otherwise they go down an exec of their own.
+ * Not by the engine's archives: these want to know a file's size before its first byte, see no tmpfs, and pass over the
+ * rights of the hand's user.
  */
 export function dockerFiles({ link, engine, id, user }: DockerFilesPorts): HandFiles {
   const shell = filesOverShell(link);
@@ -39,11 +36,7 @@ export function dockerFiles({ link, engine, id, user }: DockerFilesPorts): HandF
   link.signal.addEventListener("abort", () => bulk.close(), { once: true });
   const explained = (path: string, what: string, thrown: unknown): unknown => {
     link.signal.throwIfAborted();
-    if (thrown instanceof OtherLength) return fileError(path, `its content had ${thrown.message}`);
-    if (statusOf(thrown) !== null && /no space left/i.test(String(thrown))) return fileError(path, "No space left");
-    return thrown instanceof BulkFailed || statusOf(thrown) !== null
-      ? engineError(engine, `${path} could not be ${what}`, thrown)
-      : thrown;
+    return thrown instanceof BulkFailed ? engineError(engine, `${path} could not be ${what}`, thrown) : thrown;
   };
   return {
     ...shell,
@@ -52,36 +45,23 @@ export function dockerFiles({ link, engine, id, user }: DockerFilesPorts): HandF
       const isBulk = kind === "file" && bytes - offset >= limits.handBulkBytes && BulkChannel.takes(path);
       if (!isBulk || (await link.request("may", path)).text !== "ok") return shell.read(path, take, offset);
       try {
-        const real = offset > 0 ? "" : (await link.request("link", path)).data.toString("utf8").trimEnd();
-        const isSeen = BulkChannel.takes(real) && (await archiveOwner(link, real)) !== null;
-        if (isSeen) await receiveArchive(container, real, take, link.signal);
-        else await bulk.read(path, offset, take);
+        await bulk.read(path, offset, take);
       } catch (thrown) {
         throw explained(path, "read to its end", thrown);
       }
     },
-    write: async (path, content, bytes) => {
+    write: async (path, content) => {
       const { isLarge, whole } = await looked(content);
       if (!isLarge || !BulkChannel.takes(path)) return shell.write(path, whole);
-      await writeBulk(link, path, async (beside, owned) => {
+      await writeBulk(link, path, async (beside) => {
         try {
-          const owner = bytes === undefined ? null : await owned;
-          if (bytes === undefined || owner === null) return await bulk.append(beside, whole);
-          await sendArchive(container, { path: beside, bytes, owner, content: whole }, link.signal);
-          return bytes;
+          return await bulk.append(beside, whole);
         } catch (thrown) {
           throw explained(path, "written", thrown);
         }
       });
     },
   };
-}
-
-/** Who owns a file, where the engine sees the same one: in the container's own file system, not in one that is mounted there. */
-async function archiveOwner(link: Link, path: string): Promise<Owner | null> {
-  const { text } = await link.request("where", path);
-  const [uid = "", gid = "", own = "", folder, root] = text.split(" ");
-  return own !== "" && own === root && folder === root ? { uid: Number(uid), gid: Number(gid) } : null;
 }
 
 /** The beginning is read, to see whether there is much. */
@@ -104,27 +84,20 @@ async function looked(
 }
 
 /** Beside the file first: it is moved into place when every byte is there. */
-async function writeBulk(
-  link: Link,
-  path: string,
-  append: (beside: string, owner: Promise<Owner | null>) => Promise<number>,
-): Promise<void> {
+async function writeBulk(link: Link, path: string, append: (beside: string) => Promise<number>): Promise<void> {
   const beside = posix.join(posix.dirname(path), `.many-hands-${randomBytes(6).toString("hex")}`);
   const act = async (name: string, ...words: readonly string[]): Promise<void> => {
     const { text } = await link.request(name, ...words);
     if (text !== "ok") throw fileError(path, text.replace(/^fail ?/, ""));
   };
-  let isThere = false;
+  let isPlaced = false;
   try {
-    const made = act("new", beside);
-    const owner = archiveOwner(link, beside);
-    owner.catch(() => {});
-    await made;
-    const bytes = await append(beside, owner);
+    await act("new", beside);
+    const bytes = await append(beside);
     if (!(await link.request("peek", beside)).text.startsWith(`file ${bytes} `)) throw fileError(path, "No space left");
     await act("place", beside, path);
-    isThere = true;
+    isPlaced = true;
   } finally {
-    if (!isThere) await link.request("del", beside).catch(() => {});
+    if (!isPlaced) await link.request("del", beside).catch(() => {});
   }
 }

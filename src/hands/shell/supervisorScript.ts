@@ -227,8 +227,6 @@ mh_facts() {
   elif [ -e "$1" ] || [ -L "$1" ]; then mh_k=other; else mh_k=none; fi
   mh_k="$mh_k \${2:-0} \${3:-0} $mh_x"
 }
-# seq path: who owns it; the file systems of it, of its folder and of /.
-mh_where() { set -- "$1" $(stat -L -c '%u %g %d' "$2" "\${2%/*}/" / 2>/dev/null); mh_reply "$1 \${2:-} \${3:-} \${4:-} \${7:-} \${10:-}"; }
 mh_stat() { mh_facts "$2"; mh_reply "$1 $mh_k"; }
 # seq path: all that is in a folder, into a file of the journal, whose name is the answer.
 mh_list() {
