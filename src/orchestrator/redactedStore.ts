@@ -55,7 +55,7 @@ function redactedLog(log: SessionLog, redaction: Redaction): SessionLog {
 }
 
 /** The same object where nothing is found. */
-export function redactedEvent<E extends NewEvent>(event: E, redaction: Redaction): E {
+function redactedEvent<E extends NewEvent>(event: E, redaction: Redaction): E {
   return redactValues(event, redaction);
 }
 

@@ -5,9 +5,9 @@ import type { JsonObject } from "../core/json.ts";
 import type { JsonPlace } from "./handSettings.ts";
 import { parseJsonPlaces } from "./jsonPlaces.ts";
 
-export type McpSource = "mcpServers" | "defaultMcpServers" | "mcp.json";
+type McpSource = "mcpServers" | "defaultMcpServers" | "mcp.json";
 
-export interface McpProblem {
+interface McpProblem {
   readonly source: McpSource;
   readonly place: JsonPlace;
   /** A sentence that says what to do instead. */

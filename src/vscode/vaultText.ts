@@ -30,7 +30,7 @@ const KINDS: Readonly<Record<CredentialKind, { readonly words: string; readonly 
   vscode_account: { words: "VS Code's account", icon: "account" },
 };
 
-export function kindText(kind: CredentialKind): string {
+function kindText(kind: CredentialKind): string {
   return KINDS[kind].words;
 }
 
@@ -64,7 +64,7 @@ export function describeCredential(
   };
 }
 
-export function lastUseText({ last_used }: CredentialInfo, sessionTitle: string | null, now: number): string {
+function lastUseText({ last_used }: CredentialInfo, sessionTitle: string | null, now: number): string {
   if (last_used === null) return "Never used.";
   const by = sessionTitle === null ? "a session that is gone" : `“${titleText(sessionTitle)}”`;
   return `Last used ${agoText(Date.parse(last_used.at), now)} by ${by}.`;
@@ -130,7 +130,7 @@ export function removalText(grants: readonly Grant[], titleOf: (grant: Grant) =>
 
 const GRANTS_SHOWN = 10;
 
-export function titleText(title: string): string {
+function titleText(title: string): string {
   return title === "" ? "New session" : title;
 }
 

@@ -27,7 +27,7 @@ const COMPACTIONS_MAX = 4;
 export const defaultHarness: Harness = (context) => createHarness(project)(context);
 
 /** The default loop with another way to build requests. */
-export function createHarness(projection: Projection): Harness {
+function createHarness(projection: Projection): Harness {
   return (context) => new Run(context, projection).steps();
 }
 

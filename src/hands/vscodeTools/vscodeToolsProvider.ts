@@ -14,7 +14,7 @@ import { rendered } from "../mcp/mcpResult.ts";
 import { schemaProblem, toolName } from "../mcp/mcpTools.ts";
 import { notRun, unknown } from "../shell/callResults.ts";
 
-export interface LanguageModelTool {
+interface LanguageModelTool {
   readonly name: string;
   readonly description: string;
   /** JSON Schema; undefined: it takes nothing. */
@@ -22,7 +22,7 @@ export interface LanguageModelTool {
 }
 
 /** VS Code's side. */
-export interface LanguageModelTools {
+interface LanguageModelTools {
   list(): readonly LanguageModelTool[];
   /** Resolves with content as in MCP: `{type: "text", text}`, `{type: "image", data, mimeType}`. */
   invoke(name: string, input: Json, signal: AbortSignal): Promise<readonly JsonObject[]>;

@@ -30,7 +30,7 @@ export interface SignInOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface AccessToken {
+interface AccessToken {
   readonly value: string;
   /** In milliseconds since 1970; null: it does not say. */
   readonly expires_at: number | null;

@@ -21,7 +21,7 @@ export interface ApiDefinition {
   readonly placeholders?: readonly ApiPlaceholder[];
 }
 
-export type ApiPlaceholder =
+type ApiPlaceholder =
   /** The name of a header. */
   | { readonly in: "header"; readonly name: string }
   /** A JSON pointer (`/auth/token`) or the name of a form's field. */

@@ -17,7 +17,7 @@ import { createMcpRoute } from "./mcpRoute.ts";
 import type { McpDefinition } from "./mcpRoute.ts";
 import type { ProxyRoute } from "./proxyRoute.ts";
 
-export interface EntranceOptions {
+interface EntranceOptions {
   readonly session_id: SessionId;
   readonly hand: string;
   /** 32 random bytes, base64url; dies with the entrance. */

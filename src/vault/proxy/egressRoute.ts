@@ -23,7 +23,7 @@ export interface EgressRouteOptions {
   readonly dial?: Dial;
 }
 
-export interface Tunnel {
+interface Tunnel {
   readonly caller: ProxyCaller;
   /** `host:port`. */
   readonly target: string;

@@ -19,7 +19,7 @@ export class UpstreamError extends Error {
   }
 }
 
-export interface Sending {
+interface Sending {
   readonly target: URL;
   readonly method: string;
   readonly headers: OutgoingHttpHeaders;

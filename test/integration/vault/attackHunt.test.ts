@@ -106,7 +106,7 @@ describe("a hostile agent", function () {
   /** By the words of the session's first message. */
   const scenario = (calls: ReadonlyMap<string, readonly string[]>) => (body: Record<string, unknown>) => {
     const messages = body["messages"] as readonly { readonly role: string; readonly content: unknown }[];
-    const [name = ""] = [...calls.keys()].filter((kind) => JSON.stringify(messages[0]).includes(`"${kind}"`));
+    const name = [...calls.keys()].find((kind) => JSON.stringify(messages[0]).includes(`"${kind}"`)) ?? "";
     const turn = messages.filter(({ role }) => role === "assistant").length;
     const command = calls.get(name)?.[turn];
     if (command === undefined) return { blocks: ["That is all."] };

@@ -18,12 +18,12 @@ import { isBelow } from "../../../src/vault/proxy/proxyPath.ts";
 
 export const SESSION = "sesn_0123456789abcdef" as SessionId;
 /** With what each encoding escapes. */
-export const CANARY = `cn-"${randomBytes(12).toString("hex")}"/+&é`.normalize();
+const CANARY = `cn-"${randomBytes(12).toString("hex")}"/+&é`.normalize();
 /** As a header can carry it. */
 export const TOKEN = `tok_${randomBytes(15).toString("base64url")}~`;
 
 /** What one test credential may do. */
-export interface TestGrant {
+interface TestGrant {
   readonly name?: string;
   readonly kind?: VaultUse["kind"];
   readonly origin: string;
@@ -33,7 +33,7 @@ export interface TestGrant {
   readonly value?: string;
 }
 
-export class TestAuthority implements UseAuthority {
+class TestAuthority implements UseAuthority {
   readonly grants: TestGrant[] = [];
   readonly asked: VaultUse[] = [];
   readonly allowed: VaultUse[] = [];

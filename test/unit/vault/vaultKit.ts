@@ -76,7 +76,7 @@ export class VaultKit {
   }
 }
 
-export function use(over: Partial<VaultUse> = {}): VaultUse {
+function use(over: Partial<VaultUse> = {}): VaultUse {
   const origin = "https://api.example.com";
   return { session_id: SESSION, hand: "local", kind: "http", origin, path: "/v1/items", method: "GET", ...over };
 }
