@@ -30,10 +30,6 @@ const KINDS: Readonly<Record<CredentialKind, { readonly words: string; readonly 
   vscode_account: { words: "VS Code's account", icon: "account" },
 };
 
-function kindText(kind: CredentialKind): string {
-  return KINDS[kind].words;
-}
-
 /** Without `https://`, and without a path that says nothing. */
 export function placeText({ origin, path_prefix }: CredentialPlace): string {
   return origin.replace(/^https:\/\//, "") + (path_prefix === "/" ? "" : path_prefix);

@@ -17,8 +17,6 @@ import type { McpDefinition } from "../../../src/vault/proxy/mcpRoute.ts";
 import { isBelow } from "../../../src/vault/proxy/proxyPath.ts";
 
 export const SESSION = "sesn_0123456789abcdef" as SessionId;
-/** With what each encoding escapes. */
-const CANARY = `cn-"${randomBytes(12).toString("hex")}"/+&é`.normalize();
 /** As a header can carry it. */
 export const TOKEN = `tok_${randomBytes(15).toString("base64url")}~`;
 
