@@ -134,6 +134,8 @@ interface LateParts {
   readonly report: Report;
 }
 
+const LATE_KINDS = ["mcp", "vscode-tools"];
+
 /** Kinds that few sessions have: loaded when one does. */
 function lateProviders(context: vscode.ExtensionContext, parts: () => LateParts): (kind: string) => Promise<void> {
   const loading = new Map<string, Promise<void>>();
@@ -196,6 +198,7 @@ function createService({
     },
     redaction: redactor,
     vault: vault.session,
+    lateKinds: LATE_KINDS,
     loadProvider,
     loadModel: () => models.load(),
     settings: async (model) => {

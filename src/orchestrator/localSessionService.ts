@@ -119,7 +119,8 @@ export class LocalSessionService implements SessionService {
 
   /** Kinds that this program brings, but not at every start. */
   async #load(kinds: readonly string[]): Promise<void> {
-    const missing = kinds.filter((kind) => !this.#providers.has(kind));
+    const { lateKinds = [] } = this.#ports;
+    const missing = lateKinds.filter((kind) => kinds.includes(kind) && !this.#providers.has(kind));
     await Promise.all(missing.map(async (kind) => this.#ports.loadProvider?.(kind)));
   }
 
@@ -203,7 +204,7 @@ export class LocalSessionService implements SessionService {
   }
 
   async handKinds(): Promise<readonly string[]> {
-    return [...this.#providers.keys()];
+    return [...new Set([...this.#providers.keys(), ...(this.#ports.lateKinds ?? [])])];
   }
 
   async listHands(): Promise<readonly HandInfo[]> {

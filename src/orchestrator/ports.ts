@@ -25,7 +25,8 @@ export interface OrchestratorPorts {
   readonly defaultHands: () => readonly HandSpec[];
   /** All hands that the settings name, those of no new session too. Default: the default ones. */
   readonly configuredHands?: () => readonly HandSpec[];
-  /** Registers the provider of a kind that is not loaded at every start; nothing for a kind that it does not know. */
+  /** Kinds whose providers are not loaded at every start, and what registers one of them. */
+  readonly lateKinds?: readonly string[];
   readonly loadProvider?: (kind: string) => Promise<void>;
   /** Where hands of no session keep what they need on this computer. Default: the store says where, and nobody removes it. */
   readonly spare?: {
