@@ -80,7 +80,7 @@ mh_lead() {
   mh_sh=$1
   shift
   export MH_J MH_D MH_B MH_U MH_L MH_V
-  if [ -n "$MH_SETSID" ]; then setsid $mh_sh -c "$MH_LEAD" many-hands "$@" 8>&-
+  if [ -n "$MH_SETSID" ]; then setsid $MH_DEF $mh_sh -c "$MH_LEAD" many-hands "$@" 8>&-
   else
     set -m
     $mh_sh -c "$MH_LEAD" many-hands "$@" 8>&- &

@@ -318,10 +318,12 @@ read -r MH_I <instance
 MH_B=
 { read -r MH_B </proc/sys/kernel/random/boot_id; } 2>/dev/null || MH_B=$(sysctl -n kern.boottime 2>/dev/null | tr -dc 0-9)
 MH_B=\${MH_B:-none}
-MH_SH=sh MH_SETSID= MH_S=- MH_R= MH_H= MH_W= MH_WN=0 MH_WS=
+MH_SH=sh MH_SETSID= MH_DEF= MH_S=- MH_R= MH_H= MH_W= MH_WN=0 MH_WS=
 if [ -s ledger ]; then while read -r mh_i; do mh_high "$mh_i"; done <ledger; fi
 if command -v bash >/dev/null 2>&1; then MH_SH='bash --norc --noprofile'; fi
 if command -v setsid >/dev/null 2>&1; then MH_SETSID=1; fi
+# What a shell starts beside itself ignores INT and QUIT, and so would all of a call: some systems' env gives them back.
+if env --default-signal=INT,QUIT true 2>/dev/null; then MH_DEF='env --default-signal=INT,QUIT'; fi
 # Some shells' wc reads all of a file to count its bytes.
 if stat -L -c %s instance >/dev/null 2>&1; then mh_size() { stat -L -c %s "$1" 2>/dev/null; }
 elif stat -L -f %z instance >/dev/null 2>&1; then mh_size() { stat -L -f %z "$1" 2>/dev/null; }

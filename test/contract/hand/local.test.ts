@@ -15,7 +15,7 @@ import { browseContract } from "./browseContract.ts";
 import { commandsContract } from "./commandsContract.ts";
 import { entranceContract } from "./entranceContract.ts";
 import { filesContract } from "./filesContract.ts";
-import { bash, Recorder, callOf, says } from "./handSupport.ts";
+import { bash, perform, Recorder, callOf, says } from "./handSupport.ts";
 import type { Place } from "./handSupport.ts";
 import { journalContract } from "./journalContract.ts";
 import { processContract } from "./processContract.ts";
@@ -56,6 +56,22 @@ describe("the local hand", function () {
   describe("with files for people", () => browseContract(makePlace));
   describe("with its way to the vault", () => entranceContract(makePlace));
   describe("with programs", () => processContract(makePlace));
+
+  it("gives a command the signal INT as a keyboard would, in the first call and in later ones", async () => {
+    const place = await makePlace();
+    const hand = await place.open();
+    try {
+      for (const _time of [1, 2]) {
+        const { call } = await bash(hand, "sleep 60; echo after", { timeout_ms: 100 });
+        await hand.signal(call.id, "INT");
+        const { result } = await perform(hand, "bash_output", { call_id: call.id, wait_ms: 30_000 });
+        assert.match(result.text, /has ended, exit status: 130/);
+      }
+    } finally {
+      await hand.destroy();
+      await place.remove();
+    }
+  });
 
   it("leaves nothing of acknowledged calls in its journal but their ids", async () => {
     const place = await makePlace();
