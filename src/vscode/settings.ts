@@ -27,12 +27,13 @@ export interface LocalHandSettings {
   readonly allowedHosts: readonly string[];
 }
 
-/** Anything that is no mode is the strictest one. */
+/** Not set, it is required where it can work, which is what "preferred" does; anything that is no mode is the strictest one. */
 export function readLocalSettings(): LocalHandSettings {
   const settings = vscode.workspace.getConfiguration("manyHands.local");
   const mode = settings.get("confinement");
   return {
-    mode: mode === "preferred" || mode === "off" ? mode : "required",
+    mode:
+      mode === null || mode === undefined ? "preferred" : mode === "preferred" || mode === "off" ? mode : "required",
     unreadable: textsOf(settings.get("unreadable")),
     writable: textsOf(settings.get("writable")),
     environment: textsOf(settings.get("environment")),
