@@ -106,6 +106,8 @@ export const limits = {
   dockerPids: 512,
   /** A pull or a build of an image that says nothing for this long has failed, in milliseconds. */
   dockerStallMs: 180_000,
+  /** How long letting go of a hand waits for what its last call left to be kept, in milliseconds. */
+  handKeepMs: 500,
   /** After an interrupt: how long a process group has between TERM and KILL. */
   killGraceMs: 2_000,
   /** Model turns after one input of the person; then the session asks whether to go on. */

@@ -54,6 +54,8 @@ export class ShellHand implements Hand {
   readonly openTerminal?: NonNullable<Hand["openTerminal"]>;
   readonly #ports: ShellHandPorts;
   readonly #follower: CallFollower;
+  /** The far end's word that it has what the last call left. */
+  #keeping: Promise<void> = Promise.resolve();
   /** Programs that are no calls: they end with this hand. */
   readonly #processes = new Set<HandProcess>();
 
@@ -131,9 +133,18 @@ export class ShellHand implements Hand {
   async close(): Promise<void> {
     const reason = new ManyHandsError("hand_detached", "hand", "the hand was let go of; its commands live on");
     for (const opened of this.#processes) opened.close();
+    await this.#untilKept();
     this.#ports.link.close(reason);
     this.#ports.entrance?.close();
     this.#ports.farEnd.close();
+  }
+
+  /** Else the next shell would begin without what the last call left; a link that is cut is not waited for long. */
+  async #untilKept(): Promise<void> {
+    const over = new AbortController();
+    const late = this.#ports.clock.sleep(limits.handKeepMs, over.signal).catch(() => {});
+    await Promise.race([this.#keeping, late]);
+    over.abort();
   }
 
   async destroy(): Promise<void> {
@@ -279,7 +290,12 @@ export class ShellHand implements Hand {
     const result = commandResult(call, fate, output);
     // Ended by a signal, it had no chance to leave its environment and directory.
     // Nobody waits for it: the stream keeps the order of this and the next call.
-    if (result.outcome.kind === "exited") this.#request("keep", call.id).catch(() => {});
+    if (result.outcome.kind === "exited") {
+      this.#keeping = this.#request("keep", call.id).then(
+        () => {},
+        () => {},
+      );
+    }
     return result;
   }
 
