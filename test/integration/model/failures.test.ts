@@ -147,7 +147,7 @@ describe("what the API refuses", () => {
     const { outcome } = await askOnce(refusal(401, "authentication_error", `Incorrect key ${TEST_KEY} (${encoded})`));
     const { message } = failed(outcome);
     assert.ok(!message.includes(TEST_KEY) && !message.includes(encoded), message);
-    assert.match(message, /Incorrect key \[redacted\]/);
+    assert.match(message, /Incorrect key \[redacted: credential\]/);
   });
 });
 
