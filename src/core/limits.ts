@@ -163,6 +163,8 @@ export const limits = {
   grantAskMs: 600_000,
   /** A grant for once covers what one command of git asks for: requests that follow each other within this time. */
   grantOnceMs: 60_000,
+  /** However they follow each other, it ends this long after the first of them. */
+  grantOnceMaxMs: 1_800_000,
   /** Requests for a grant that wait in one session. */
   grantsAskedMax: 20,
   /** How often the time of a credential's last use is stored, in milliseconds. */

@@ -7,6 +7,7 @@ import { limits } from "../core/limits.ts";
 import type { Grant, GrantDecision, GrantScope, VaultUse } from "../core/vault.ts";
 import type { Credential } from "./credentialBook.ts";
 import type { GrantBook } from "./grantBook.ts";
+import { covers } from "./grantScope.ts";
 import type { GrantAnswer } from "./useAuthority.ts";
 
 export interface GrantAskingPorts {
@@ -17,8 +18,10 @@ export interface GrantAskingPorts {
   readonly report: (what: string, thrown?: unknown) => void;
 }
 
+/** A request that is in the log. It stays here while nobody waits: who asks again is not a second question. */
 interface Waiting {
   readonly use: VaultUse;
+  readonly askedAt: number;
   readonly credentialId: string;
   readonly request: Promise<EventId | null>;
   readonly answered: Set<(answer: GrantAnswer) => void>;
@@ -36,15 +39,16 @@ export class GrantAsking {
 
   async ask(use: VaultUse, credential: Credential, scope: GrantScope, signal: AbortSignal): Promise<GrantAnswer> {
     const key = JSON.stringify([use.session_id, credential.id, scope]);
+    this.#forgetOld();
     const existing = this.#waiting.get(key);
     if (existing === undefined && this.#countOf(use.session_id) >= limits.grantsAskedMax) return "no_answer";
     const waiting = existing ?? this.#request(use, credential, scope);
     this.#waiting.set(key, waiting);
-    try {
-      return await this.#answerTo(waiting, signal);
-    } finally {
-      if (waiting.answered.size === 0) this.#waiting.delete(key);
-    }
+    void waiting.request.then((request) => {
+      // It is not in the log, so nobody can answer it.
+      if (request === null) this.#waiting.delete(key);
+    });
+    return this.#answerTo(waiting, signal);
   }
 
   /**
@@ -56,17 +60,22 @@ export class GrantAsking {
     request: StoredEvent<"vault.grant_requested">,
     decision: GrantDecision,
   ): Promise<void> {
-    if (decision.result === "deny") {
-      for (const waiting of this.#waiting.values()) {
-        if ((await waiting.request) === request.id) for (const tell of waiting.answered) tell("denied");
-      }
-      return;
-    }
+    const waiting = await this.#take(sessionId, request.id);
+    const tellAll = (answer: GrantAnswer): void => {
+      for (const tell of waiting?.answered ?? []) tell(answer);
+    };
+    if (decision.result === "deny") return tellAll("denied");
     const { credential_id, credential_name } = request;
     const { lasts, scope = request.scope } = decision;
     const session_id = lasts === "always" ? null : sessionId;
     const grant = await this.#ports.grants.give({ credential_id, session_id, scope, lasts });
+    // What was granted may be less than was asked for.
+    tellAll(waiting !== null && covers(scope, waiting.use) ? "allowed" : "denied");
     await this.recordGiven(sessionId, grant, credential_name, request.id);
+  }
+
+  endSession(sessionId: SessionId): void {
+    for (const [key, { use }] of this.#waiting) if (use.session_id === sessionId) this.#waiting.delete(key);
   }
 
   async recordGiven(sessionId: SessionId, grant: Grant, credentialName: string, requestId?: EventId): Promise<void> {
@@ -94,7 +103,7 @@ export class GrantAsking {
         return null;
       },
     );
-    return { use, credentialId: id, request, answered: new Set() };
+    return { use, askedAt: this.#ports.clock.now(), credentialId: id, request, answered: new Set() };
   }
 
   async #answerTo(waiting: Waiting, signal: AbortSignal): Promise<GrantAnswer> {
@@ -121,9 +130,28 @@ export class GrantAsking {
 
   /** Something was granted: whoever waits for just that goes on. */
   async #look(): Promise<void> {
-    for (const waiting of this.#waiting.values()) {
-      const covers = await this.#ports.grants.covers(waiting.use, waiting.credentialId).catch(() => false);
-      if (covers) for (const tell of waiting.answered) tell("allowed");
+    for (const { use, credentialId, answered } of this.#waiting.values()) {
+      if (answered.size === 0) continue;
+      const isCovered = await this.#ports.grants.covers(use, credentialId).catch(() => false);
+      if (isCovered) for (const tell of answered) tell("allowed");
+    }
+  }
+
+  /** The one that is answered now: who asks from here on asks anew. */
+  async #take(sessionId: SessionId, request: EventId): Promise<Waiting | null> {
+    for (const [key, waiting] of this.#waiting) {
+      if (waiting.use.session_id !== sessionId || (await waiting.request) !== request) continue;
+      this.#waiting.delete(key);
+      return waiting;
+    }
+    return null;
+  }
+
+  /** A request that nobody waits for and nobody has answered is made again after this time. */
+  #forgetOld(): void {
+    const before = this.#ports.clock.now() - limits.grantAskMs;
+    for (const [key, { answered, askedAt }] of this.#waiting) {
+      if (answered.size === 0 && askedAt <= before) this.#waiting.delete(key);
     }
   }
 

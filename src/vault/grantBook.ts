@@ -20,18 +20,24 @@ export interface GrantBookPorts {
   readonly workspace: string;
 }
 
-/** One for once, and until when it covers what follows. */
+/** One for once, and until when it covers what follows; `last`: what no further request puts off. */
 interface Once {
   readonly grant: Grant;
   until: number;
+  last: number;
+}
+
+/** What goes out under a grant, of whose session and credential. */
+interface Life extends Pick<Grant, "session_id" | "credential_id"> {
+  readonly ending: AbortController;
 }
 
 export class GrantBook implements Disposable {
   readonly #ports: GrantBookPorts;
   readonly #records: SecretRecords<Grant>;
   readonly #onces = new Map<string, Once>();
-  /** By grant: aborted when it is revoked. */
-  readonly #lives = new Map<string, AbortController>();
+  /** By grant, also of one for once that is spent: what went out under it may still run. */
+  readonly #lives = new Map<string, Life>();
   readonly #changed = new Emitter<null>();
   readonly #listening: Disposable;
 
@@ -54,7 +60,7 @@ export class GrantBook implements Disposable {
     const { workspace, clock } = this.#ports;
     const id = `vgrt_${randomBytes(12).toString("hex")}`;
     const grant: Grant = { ...given, id, workspace, given_at: new Date(clock.now()).toISOString() };
-    if (grant.lasts === "once") this.#onces.set(id, { grant, until: Infinity });
+    if (grant.lasts === "once") this.#onces.set(id, { grant, until: Infinity, last: Infinity });
     else await this.#records.put(id, grant);
     this.#changed.fire(null);
     return grant;
@@ -63,19 +69,20 @@ export class GrantBook implements Disposable {
   /** What runs under it is cut; no error when it is no more. */
   async revoke(id: string): Promise<void> {
     this.#onces.delete(id);
-    this.#lives.get(id)?.abort();
-    this.#lives.delete(id);
+    this.#end(id);
     await this.#records.remove(id);
     this.#changed.fire(null);
   }
 
   /** All of one session; those for always stay. */
   async endSession(sessionId: string): Promise<void> {
+    this.#cut((life) => life.session_id === sessionId);
     const ended = (await this.list()).filter(({ session_id }) => session_id === sessionId);
     await Promise.all(ended.map(({ id }) => this.revoke(id)));
   }
 
   async removeCredential(credentialId: string): Promise<void> {
+    this.#cut((life) => life.credential_id === credentialId);
     const of = [...(await this.#records.all()).values(), ...[...this.#onces.values()].map(({ grant }) => grant)];
     await Promise.all(
       of.filter(({ credential_id }) => credential_id === credentialId).map(({ id }) => this.revoke(id)),
@@ -84,10 +91,15 @@ export class GrantBook implements Disposable {
 
   /** The grant that covers this use now. One for once is spent by it. */
   async find(use: VaultUse, credentialId: string): Promise<Grant | undefined> {
-    const found = await this.#find(use, credentialId);
-    const once = found === undefined ? undefined : this.#onces.get(found.id);
-    if (once !== undefined) this.#spend(once, use);
-    return found;
+    for (;;) {
+      const found = await this.#find(use, credentialId);
+      if (found?.lasts !== "once") return found;
+      const once = this.#onces.get(found.id);
+      // Where it is gone, another request spent it in this very moment: then it covers nothing more.
+      if (once === undefined) continue;
+      this.#spend(once, use);
+      return found;
+    }
   }
 
   /** The same without spending one for once. */
@@ -119,13 +131,10 @@ export class GrantBook implements Disposable {
   }
 
   /** Aborted when the grant is revoked, here or in another window. */
-  signalOf(id: string): AbortSignal {
-    let life = this.#lives.get(id);
-    if (life === undefined) {
-      life = new AbortController();
-      this.#lives.set(id, life);
-    }
-    return life.signal;
+  signalOf({ id, session_id, credential_id }: Grant): AbortSignal {
+    const life = this.#lives.get(id) ?? { session_id, credential_id, ending: new AbortController() };
+    this.#lives.set(id, life);
+    return life.ending.signal;
   }
 
   dispose(): void {
@@ -134,10 +143,25 @@ export class GrantBook implements Disposable {
     this.#changed.dispose();
   }
 
-  /** One command of git or one connection of MCP is many requests; one of an API is one. */
+  /**
+   * One command of git or one connection of MCP is many requests; one of an API is one. A push ends with the refs that it
+   * changes, so that the same are not pushed twice.
+   */
   #spend(once: Once, use: VaultUse): void {
-    if (use.kind === "http") this.#onces.delete(once.grant.id);
-    else once.until = this.#ports.clock.now() + limits.grantOnceMs;
+    const isPush = use.git?.refs !== undefined && use.path.endsWith("/git-receive-pack");
+    if (use.kind === "http" || isPush) return void this.#onces.delete(once.grant.id);
+    const now = this.#ports.clock.now();
+    once.last = Math.min(once.last, now + limits.grantOnceMaxMs);
+    once.until = Math.min(once.last, now + limits.grantOnceMs);
+  }
+
+  #end(id: string): void {
+    this.#lives.get(id)?.ending.abort();
+    this.#lives.delete(id);
+  }
+
+  #cut(isMeant: (life: Life) => boolean): void {
+    for (const [id, life] of this.#lives) if (isMeant(life)) this.#end(id);
   }
 
   async #recordChanged(id: string): Promise<void> {
@@ -146,7 +170,7 @@ export class GrantBook implements Disposable {
       // Without the store nothing can be shown to be granted.
       () => false,
     );
-    if (!isThere && !this.#onces.has(id)) this.#lives.get(id)?.abort();
+    if (!isThere && !this.#onces.has(id)) this.#end(id);
     this.#changed.fire(null);
   }
 }

@@ -38,47 +38,45 @@ export function createUseAuthority(ports: UseAuthorityPorts): UseAuthority {
   const allowed = async (use: VaultUse, credential: Credential): Promise<UseDecision | null> => {
     const grant = await grants.find(use, credential.id);
     if (grant === undefined) return null;
+    // Taken before the wait for a token, in which the grant may be revoked.
+    const signal = grants.signalOf(grant);
     const secret = await secretOr(ports, credential, use);
     if ("allowed" in secret) return secret;
+    if (signal.aborted) return refused("not_granted", `The grant for "${credential.name}" was revoked just now.`);
     ports.onUse(use, credential, grant.id);
     void credentials.noteUse(credential.id, use.session_id);
     return {
       allowed: true,
       credential_id: credential.id,
       ...secret,
-      signal: grants.signalOf(grant.id),
+      signal,
       renew: async () => ((await ports.renew(credential)) ? allowed(use, credential) : null),
     };
   };
 
-  return {
-    async decide(use, signal) {
-      if (!(await ports.isLive(use.session_id))) {
-        return refused("session_ended", "This session has ended, and its access with it.");
-      }
-      const credential = await credentials.find(use);
-      if (credential === undefined) return refused("no_credential", missing(use));
-      const outside = outsideOf(credential, use);
-      if (outside !== null) return refused("not_granted", outside);
-      const now = await allowed(use, credential);
-      if (now !== null) return now;
-      const scope = scopeFor(use, credential.places);
-      const what = `"${credential.name}" to ${scopeText(scope)}`;
-      if (use.git?.refs !== undefined && (await grants.limitsPushes(use, credential.id))) {
-        return refused("not_granted", `Not among what may be pushed: this needs ${what}. ${VAULT}`);
-      }
-      // A grant for once may have been spent by another request that waited for the same.
-      let answer: GrantAnswer = "allowed";
-      while (answer === "allowed") {
-        answer = await ports.ask(use, credential, scope, signal);
-        const after = answer === "allowed" ? await allowed(use, credential) : null;
-        if (after !== null) return after;
-      }
-      const why =
-        answer === "no_answer" ? "nobody has answered yet; ask the person, then try again" : "the person said no";
-      return refused("not_granted", `Use of ${what} is not granted: ${why}.`);
-    },
+  const decide = async (use: VaultUse, signal: AbortSignal): Promise<UseDecision> => {
+    if (!(await ports.isLive(use.session_id))) {
+      return refused("session_ended", "This session has ended, and its access with it.");
+    }
+    const credential = await credentials.find(use);
+    if (credential === undefined) return refused("no_credential", missing(use));
+    const outside = outsideOf(credential, use);
+    if (outside !== null) return refused("not_granted", outside);
+    const now = await allowed(use, credential);
+    if (now !== null) return now;
+    const scope = scopeFor(use, credential.places);
+    const what = `"${credential.name}" to ${scopeText(scope)}`;
+    if (use.git?.refs !== undefined && (await grants.limitsPushes(use, credential.id))) {
+      return refused("not_granted", `Not among what may be pushed: this needs ${what}. ${VAULT}`);
+    }
+    const answer = await ports.ask(use, credential, scope, signal);
+    // Meanwhile a grant for once may have been spent by another request, the session ended, the value been replaced.
+    if (answer === "allowed") return decide(use, signal);
+    const why =
+      answer === "no_answer" ? "nobody has answered yet; ask the person, then try again" : "the person said no";
+    return refused("not_granted", `Use of ${what} is not granted: ${why}.`);
   };
+  return { decide };
 }
 
 function refused(reason: RefusedUse["reason"], message: string): RefusedUse {

@@ -218,6 +218,8 @@ export class Vault implements VaultService, Disposable {
       entrance.close();
       this.#open.delete(key);
     }
+    this.#asking.endSession(sessionId);
+    for (const key of this.#used) if (key.includes(` ${sessionId} `)) this.#used.delete(key);
     await Promise.all([this.#entrances.endSession(sessionId), this.#grants.endSession(sessionId)]);
   }
 

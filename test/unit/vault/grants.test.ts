@@ -1,6 +1,7 @@
 /** Grants: nothing is granted until a person says so, and then exactly that. */
 import assert from "node:assert/strict";
 import type { StoredEvent } from "../../../src/core/events.ts";
+import { limits } from "../../../src/core/limits.ts";
 import type { GrantDecision, UseDecision } from "../../../src/core/vault.ts";
 import { gitUse, OTHER, SESSION, TOKEN, VaultKit } from "./vaultKit.ts";
 
@@ -94,6 +95,112 @@ describe("grants", () => {
     assert.ok(decision.allowed);
     void kit.decide();
     await kit.next("vault.grant_requested");
+  });
+
+  it("once is one request also where several that are alike wait for the same answer", async () => {
+    const kit = new VaultKit();
+    await kit.add();
+    const allowed: boolean[] = [];
+    for (let at = 0; at < 4; at += 1) {
+      void kit.decide({ method: "POST" }).then((decision) => allowed.push(decision.allowed));
+    }
+    const request = await kit.next("vault.grant_requested");
+    await kit.vault.answer(SESSION, request, { result: "allow", lasts: "once" });
+    await new Promise(setImmediate);
+    assert.deepEqual(allowed, [true]);
+    const { id } = (await kit.vault.listCredentials())[0] ?? { id: "" };
+    await kit.vault.giveGrant({ credential_id: id, session_id: SESSION, lasts: "once", scope: request.scope });
+    await new Promise(setImmediate);
+    assert.deepEqual(allowed, [true, true]);
+  });
+
+  it("once ends, however quickly the requests under it follow each other; a push is one push", async () => {
+    let now = 1_000_000;
+    const kit = new VaultKit({ clock: { now: () => now, sleep: () => new Promise(() => {}) } });
+    await kit.add({ name: "git", kind: "git", places: [{ origin: "https://git.example.com", path_prefix: "/" }] });
+    const once: GrantDecision = { result: "allow", lasts: "once" };
+    const pushing = { ...gitUse({ service: "push", refs: ["refs/heads/a"] }), path: "/acme/app.git/git-receive-pack" };
+    assert.ok((await answered(kit, kit.decide(pushing), once)).decision.allowed);
+    void kit.decide(pushing);
+    await kit.next("vault.grant_requested");
+    assert.ok((await answered(kit, kit.decide(gitUse()), once)).decision.allowed);
+    for (let minutes = 1; minutes < 30; minutes += 1) {
+      now += 59_000;
+      assert.ok((await kit.decide(gitUse())).allowed);
+    }
+    now += 59_000;
+    assert.ok((await kit.decide(gitUse())).allowed);
+    now += 59_000;
+    void kit.decide(gitUse());
+    await kit.next("vault.grant_requested");
+  });
+
+  it("what still runs under a grant for once is cut with its credential and with its session", async () => {
+    const kit = new VaultKit();
+    const { id } = await kit.add();
+    const first = await answered(kit, kit.decide(), { result: "allow", lasts: "once" });
+    const second = await answered(kit, kit.decide(), { result: "allow", lasts: "once" });
+    assert.ok(first.decision.allowed && second.decision.allowed);
+    await kit.vault.removeCredential(id);
+    await aborted(second.decision.signal);
+    await kit.add();
+    const third = await answered(kit, kit.decide(), { result: "allow", lasts: "once" });
+    assert.ok(third.decision.allowed);
+    await kit.vault.endSession(SESSION);
+    assert.equal(third.decision.signal.aborted, true);
+  });
+
+  it("a grant that is revoked while its token is being got gives nothing out", async () => {
+    const token = Promise.withResolvers<string>();
+    const kit = new VaultKit({ ports: { oauthToken: () => token.promise } });
+    await kit.add({ kind: "mcp_oauth" });
+    const deciding = kit.decide();
+    await kit.vault.answer(SESSION, await kit.next("vault.grant_requested"), FOR_SESSION);
+    const [grant] = await kit.vault.listGrants();
+    await kit.vault.revokeGrant(grant?.id ?? "");
+    token.resolve(TOKEN);
+    const decision = await deciding;
+    assert.ok(!decision.allowed);
+    assert.match(decision.message, /was revoked/);
+  });
+
+  it("a credential that was removed while the person was asked is not used any more", async () => {
+    const kit = new VaultKit();
+    const { id } = await kit.add();
+    const deciding = kit.decide();
+    const request = await kit.next("vault.grant_requested");
+    await kit.vault.removeCredential(id);
+    await kit.vault.answer(SESSION, request, FOR_SESSION);
+    const decision = await deciding;
+    assert.ok(!decision.allowed && decision.reason === "no_credential");
+  });
+
+  it("who asks again and again, and does not wait for the answer, has asked once", async () => {
+    let now = 1_000_000;
+    const kit = new VaultKit({ clock: { now: () => now, sleep: waitForSignal } });
+    await kit.add();
+    const ask = async (path: string): Promise<void> => {
+      const gone = new AbortController();
+      const deciding = kit.decide({ method: "POST", path }, gone.signal);
+      await new Promise(setImmediate);
+      gone.abort();
+      assert.ok(!(await deciding).allowed);
+    };
+    for (let at = 0; at < 10; at += 1) await ask("/v1/same");
+    assert.equal(kit.recorded.length, 1);
+    for (let at = 0; at < 2 * limits.grantsAskedMax; at += 1) await ask(`/v1/${at}`);
+    assert.equal(kit.recorded.length, limits.grantsAskedMax);
+    now += limits.grantAskMs;
+    await ask("/v1/same");
+    assert.equal(kit.recorded.length, limits.grantsAskedMax + 1);
+  });
+
+  it("who waits for more than what was granted is told at once", async () => {
+    const kit = new VaultKit();
+    await kit.add({ name: "git", kind: "git", places: [{ origin: "https://git.example.com", path_prefix: "/" }] });
+    const pushing = kit.decide(gitUse({ service: "push", refs: ["refs/heads/main"] }));
+    const { decision } = await answered(kit, pushing, { ...FOR_SESSION, scope: scopeOf([]) });
+    assert.ok(!decision.allowed);
   });
 
   it("once is one command of git, with all of its requests", async () => {
@@ -236,6 +343,13 @@ describe("grants", () => {
     await assert.rejects(next.decide(), /secret storage cannot be reached/);
   });
 });
+
+function waitForSignal(_: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((_resolve, reject) => {
+    if (signal?.aborted === true) reject(signal.reason as Error);
+    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}
 
 async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
