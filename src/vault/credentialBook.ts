@@ -113,8 +113,9 @@ export class CredentialBook implements Disposable {
           .map(({ path_prefix }) => path_prefix.length),
       );
     const all = await this.#all();
-    if (use.credential_name !== undefined) return all.find(({ name }) => name === use.credential_name);
-    const fitting = all.filter((credential) => nearest(credential) >= 0 && isFor(credential, use.kind));
+    const usable = all.filter((credential) => isFor(credential, use.kind));
+    if (use.credential_name !== undefined) return usable.find(({ name }) => name === use.credential_name);
+    const fitting = usable.filter((credential) => nearest(credential) >= 0);
     return fitting.toSorted((a, b) => nearest(b) - nearest(a) || (a.created_at < b.created_at ? 1 : -1))[0];
   }
 

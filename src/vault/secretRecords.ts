@@ -22,8 +22,7 @@ export function createSecretRecords<T>(
   parse: (value: unknown) => T | undefined,
 ): SecretRecords<T> {
   // To ask the store is a message to another process.
-  const held = new Map<string, T>();
-  let whole: Promise<void> | null = null;
+  let whole: Promise<ReadonlyMap<string, T>> | null = null;
   const changed = new Emitter<string>();
   const listening = secrets.onDidChange((name) => {
     if (!name.startsWith(prefix)) return;
@@ -32,38 +31,34 @@ export function createSecretRecords<T>(
     changed.fire(id);
   });
 
-  const readAll = async (): Promise<void> => {
+  // A map of its own for each reading: one that comes late must not put back what was removed meanwhile.
+  const readAll = async (): Promise<ReadonlyMap<string, T>> => {
     const names = (await guarded(secrets.keys())).filter((name) => name.startsWith(prefix));
     const texts = await Promise.all(names.map((name) => guarded(secrets.get(name))));
-    held.clear();
+    const held = new Map<string, T>();
     for (const [index, name] of names.entries()) {
       const record = parseText(texts[index], parse);
       if (record !== undefined) held.set(name.slice(prefix.length), record);
     }
+    return held;
   };
-  const ready = async (): Promise<void> => {
+  const ready = async (): Promise<ReadonlyMap<string, T>> => {
     // A change that comes while it is read makes another reading.
     for (let reading = whole; ; reading = whole) {
       reading ??= whole = readAll();
       try {
-        await reading;
+        const held = await reading;
+        if (whole === reading) return held;
       } catch (thrown) {
         if (whole === reading) whole = null;
         throw thrown;
       }
-      if (whole === reading) return;
     }
   };
 
   return {
-    all: async () => {
-      await ready();
-      return new Map(held);
-    },
-    get: async (id) => {
-      await ready();
-      return held.get(id);
-    },
+    all: ready,
+    get: async (id) => (await ready()).get(id),
     put: async (id, record) => {
       await guarded(secrets.store(prefix + id, JSON.stringify(record)));
       whole = null;
@@ -76,7 +71,7 @@ export function createSecretRecords<T>(
     dispose: () => {
       listening.dispose();
       changed.dispose();
-      held.clear();
+      whole = null;
     },
   };
 }

@@ -121,9 +121,9 @@ export function withOwnPlaces(
   defined: readonly ApiDefinition[],
   credentials: readonly CredentialInfo[],
 ): readonly ApiDefinition[] {
-  const own = credentials.flatMap(({ name, places }): ApiDefinition[] => {
+  const own = credentials.flatMap(({ name, kind, places }): ApiDefinition[] => {
     const [place, ...others] = places;
-    if (place === undefined || others.length > 0) return [];
+    if (place === undefined || others.length > 0 || kind === "git") return [];
     return [{ name, base_url: place.origin + place.path_prefix, credential: name }];
   });
   return [...defined, ...own];

@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { hasCode } from "../../../src/core/errors.ts";
 import type { CredentialInput } from "../../../src/core/vault.ts";
+import { createSecretRecords } from "../../../src/vault/secretRecords.ts";
+import { withOwnPlaces } from "../../../src/vault/proxy/apiRoute.ts";
+import { memorySecrets } from "../../fixtures/memorySecrets.ts";
 import { gitUse, SESSION, TOKEN, VaultKit } from "./vaultKit.ts";
 
 describe("credentials", () => {
@@ -37,6 +40,27 @@ describe("credentials", () => {
       assert.equal(kit.secrets.values.size, 0);
     });
   }
+
+  it("what is removed while the store is being read stays removed, however late that reading ends", async () => {
+    const store = memorySecrets();
+    store.values.set("grant:one", '{"id":"one"}');
+    const late: (() => void)[] = [];
+    let isLate = true;
+    const get = async (name: string): Promise<string | undefined> => {
+      const value = store.values.get(name);
+      if (isLate) await new Promise<void>((resolve) => late.push(resolve));
+      return value;
+    };
+    const records = createSecretRecords({ ...store, get }, "grant:", (value) => value);
+    const first = records.all();
+    await new Promise(setImmediate);
+    isLate = false;
+    await records.remove("one");
+    assert.equal((await records.all()).size, 0);
+    for (const end of late) end();
+    assert.equal((await first).size, 0);
+    assert.equal((await records.all()).size, 0);
+  });
 
   it("two of one name cannot be told apart", async () => {
     const kit = new VaultKit();
@@ -100,6 +124,9 @@ describe("credentials", () => {
     const kit = new VaultKit();
     await kit.add({ kind: "git", name: "git" });
     assert.equal((await kit.decide()).allowed, false);
+    const named = await kit.decide({ credential_name: "git" });
+    assert.ok(!named.allowed && named.reason === "no_credential", "nor by its name");
+    assert.deepEqual(withOwnPlaces([], await kit.vault.listCredentials()), []);
     const decision = await kit.decide({ ...gitUse(), origin: "https://api.example.com", path: "/v2" });
     assert.ok(!decision.allowed);
   });
