@@ -125,6 +125,12 @@ describe("git-lfs through the credential proxy", function () {
       assert.equal((await send(body)).status, 400, body);
     }
     assert.equal((await send("{}", "objects/other")).status, 404);
+    // Without a branch, a grant to read would be enough to write.
+    const nowhere = { operation: "upload", objects: [{ oid: "0".repeat(64), size: 1 }] };
+    assert.equal((await send(JSON.stringify(nowhere))).status, 422);
+    assert.equal((await send('{"path":"large.bin"}', "locks")).status, 422);
+    assert.equal((await send('{"force":true}', "locks/1/unlock")).status, 422);
+    assert.deepEqual(kit.server.lfs.batches, []);
     kit.server.lfs.storage = "http://127.0.0.1:9";
     const { output } = await kit.git("a", ["push", "origin", "HEAD:agent/x"]);
     assert.match(output, /Many Hands: the LFS server names an address that is not https/);

@@ -38,6 +38,8 @@ export function parseGitPath(method: string, path: string, search: string): GitP
   const repository = parsed.base.slice(1).replace(/\.git$/, "");
   const segments = repository.split("/");
   const isPlain = segments.every((segment) => segment !== "" && segment !== ".git" && !ENDINGS.test(segment));
+  // In a grant a star stands for any name: who asks for one repository must not ask for all.
+  if (repository.includes("*")) return { refused: NO_REPOSITORY };
   if (!isPlain) return { refused: NO_REPOSITORY };
   return { origin: `https://${host}`, host, repository, ...parsed };
 }

@@ -13,6 +13,8 @@ import { parseBatch, parseFields, refOf, rewriteBatch } from "./lfsBatch.ts";
 
 /** Below it are the addresses that stand for those of objects. */
 const OBJECTS = "many-hands-objects/";
+/** Without one, who may only fetch would write. */
+const NO_REF = "git-lfs does not say for which branch this is. Switch to a branch, or take git-lfs 2.5 or newer.";
 const METHODS = { download: "GET", upload: "PUT", verify: "POST" } as const;
 
 export interface LfsParts extends RouteParts {
@@ -72,6 +74,7 @@ async function lock(call: ProxyCall, git: GitRequest, rest: string, parts: LfsPa
   const fields = parseFields(await readJson(call));
   if (fields === undefined) return answerJson(call.response, 400, "This is no request of git-lfs.");
   const ref = rest === "locks/verify" ? undefined : refOf(fields);
+  if (ref === undefined && rest !== "locks/verify") return answerJson(call.response, 422, NO_REF);
   const use = gitUse(call, git, `/info/lfs/${rest}`, "push", ref === undefined ? undefined : [ref]);
   await pass(call, git, use, parts, Buffer.from(JSON.stringify(fields)));
 }
@@ -80,6 +83,7 @@ async function batch(call: ProxyCall, git: GitRequest, parts: LfsParts): Promise
   const wanted = parseBatch(await readJson(call));
   if (wanted === undefined || call.search !== "") return answerJson(call.response, 400, "This is no batch of git-lfs.");
   const service = wanted.operation === "upload" ? "push" : "fetch";
+  if (service === "push" && wanted.ref === undefined) return answerJson(call.response, 422, NO_REF);
   const refs = service === "push" && wanted.ref !== undefined ? [wanted.ref] : undefined;
   const use = gitUse(call, git, "/info/lfs/objects/batch", service, refs);
   const decision = await parts.authority.decide(use, call.signal);

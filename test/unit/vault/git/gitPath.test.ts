@@ -19,6 +19,8 @@ describe("an address of a repository", () => {
     assert.equal(repository("/scm/proj/name.git"), "scm/proj/name");
     assert.equal(repository("/owner/name.git.git"), "owner/name.git");
     assert.equal(repository("/~me/name"), "~me/name");
+    // In a grant it would stand for every repository.
+    for (const pattern of ["/owner/*", "/*", "/owner/na*e.git"]) assert.match(repository(pattern), /^refused: /);
   });
 
   it("keeps the path that the hand asked for, and says what is wanted", () => {
