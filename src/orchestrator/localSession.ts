@@ -67,8 +67,12 @@ export class LocalSession {
       const message = `${limits.queueDepthMax} messages wait already; let the agent work through them first`;
       throw new ManyHandsError("limit_exceeded", "session", message);
     }
-    const asked = event.type === "user.grant_decision" ? await this.#grantAsked(event) : null;
-    const [stored] = await this.#withLease(() => this.#runner.append([event, ...this.#titleFor(event)]));
+    const [asked, stored] = await this.#withLease(async () => {
+      // In its turn: of two answers to one request (the page's, a notification's) the first counts alone.
+      const request = event.type === "user.grant_decision" ? await this.#grantAsked(event) : null;
+      const [first] = await this.#runner.append([event, ...this.#titleFor(event)]);
+      return [request, first] as const;
+    });
     if (asked !== null) await asked.answer();
     this.#runner.notice();
     this.#start();
@@ -194,10 +198,16 @@ export class LocalSession {
 
   /** Ends its hands; the caller removes the log. Needs the lease. */
   async destroy(): Promise<void> {
-    await this.#ports.vault?.endSession(this.log.id);
-    await this.#withLease(() => this.#runner.destroy());
-    // To be ended, a hand of an earlier life of the program was found again, and given its entrance.
-    await this.#ports.vault?.endSession(this.log.id);
+    await this.#withLease(async () => {
+      // Not before this window may: a session that another one runs keeps what was granted to it.
+      await this.#ports.vault?.endSession(this.log.id);
+      try {
+        await this.#runner.destroy();
+      } finally {
+        // To be ended, a hand of an earlier life of the program was found again, and given its entrance.
+        await this.#ports.vault?.endSession(this.log.id);
+      }
+    });
   }
 
   /** Lets go of everything; commands in hands live on, and the next wake finds them. */
