@@ -124,6 +124,18 @@ describe("a session with the vault", function () {
     assert.equal(api.seen.length, 1);
   });
 
+  it("a deletion that another window's run does not let happen takes no grants away", async () => {
+    const service = await start([`${CURL}/slow"`], () => FOR_SESSION);
+    const { id } = await service.createSession({ message: "Ask.", permission: "allow" });
+    while (open.length === 0) await systemClock.sleep(10);
+    const other = await kit.window();
+    await assert.rejects(other.deleteSession(id), /runs this session/);
+    assert.equal((await kit.vault.listGrants()).length, 1);
+    for (const response of open.splice(0)) response.end("over");
+    const { said } = await finished(service, id);
+    assert.match(said[0] ?? "", /begun over/);
+  });
+
   it("the end of a session ends its tokens: what still runs in its hands gets nothing any more", async () => {
     const loop = `for i in $(seq 200); do ${CURL}/today" >>said 2>&1; echo >>said; [ -e stop ] && break; sleep 0.1; done`;
     const service = await start([`(${loop}) >/dev/null 2>&1 & echo started`], () => FOR_SESSION);
