@@ -64,6 +64,7 @@ export interface VaultUse {
   readonly session_id: SessionId;
   /** The hand from whose entrance it comes; null: the harness. */
   readonly hand: string | null;
+  /** `mcp`: the harness; a hand that speaks to an MCP server by itself is `http`. */
   readonly kind: "http" | "git" | "mcp";
   readonly origin: string;
   /** Normal form: no `.` or `..`, no encoded slash, no query. */

