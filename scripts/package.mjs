@@ -10,6 +10,8 @@ import { cacheFolder, quietly, setup } from "./setup.mjs";
 export const vsixFile = path.join(root, "many-hands.vsix");
 const stampFile = path.join(cacheFolder, "package.sha256");
 const vsixBytesMax = 1_500_000;
+/** It counts files. These are bundled, and split so that each is loaded when it is first used: what a start loads has its own limit. */
+const knownWarning = /consists of .* files, out of which .* are JavaScript files/;
 const packaged = ["package.json", "README.md", "CHANGELOG.md", "LICENSE", ".vscodeignore", "dist", "media"];
 
 function fingerprint() {
@@ -32,7 +34,7 @@ export async function packageExtension({ sizes = false } = {}) {
   const vsce = path.join(root, "node_modules", "@vscode", "vsce", "vsce");
   const flags = ["--no-dependencies", "--allow-missing-repository", "--no-rewrite-relative-links", "--out", vsixFile];
   const printed = await quietly(pinnedNode(), [vsce, "package", ...flags]);
-  const warnings = printed.split("\n").filter((line) => /warning/i.test(line));
+  const warnings = printed.split("\n").filter((line) => /warning/i.test(line) && !knownWarning.test(line));
   if (warnings.length > 0) throw new Error(`packaging gave warnings:\n${printed}`);
   if (sizes) process.stdout.write(printed);
   const { size } = statSync(vsixFile);
