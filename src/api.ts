@@ -64,6 +64,7 @@ export const API_VERSION = 1;
  * - `listSessions()`, `getSession(id)`: what a list shows; the state is a fold over the log.
  * - `getEvents(id, {from?, to?, types?, limit?, order?, resolve?})`: a slice of the log by position (seq, inclusive).
  * - `emitEvent(id, event)`: a message, an interrupt, or the answer to a call that waits; idempotent when it has an id.
+ *   Requests for a grant are answered by people alone.
  * - `wake(id)`: goes on with what there is to do, also after a failure had ended the retries.
  * - `onDidAppendEvent`: each event once it is on disk, of every session that this window has open.
  * - `registerHandProvider(kind, provider)`: a new kind of hand; sessions use it through `hands: [{name, kind}]`.

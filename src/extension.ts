@@ -87,7 +87,11 @@ function apiOf(loaded: Promise<SessionService>): ManyHandsApi {
     listSessions: async () => (await loaded).listSessions(),
     getSession: async (id) => (await loaded).getSession(id),
     getEvents: async (id, slice) => (await loaded).getEvents(id, slice),
-    emitEvent: async (id, event) => (await loaded).emitEvent(id, event),
+    emitEvent: async (id, event) => {
+      // What a hand may use is a person's to say, not another program's.
+      if (event.type === "user.grant_decision") throw new Error("Only a person can grant the use of a credential.");
+      return (await loaded).emitEvent(id, event);
+    },
     wake: async (id) => (await loaded).wake(id),
     updateSession: async (id, change) => (await loaded).updateSession(id, change),
     deleteSession: async (id) => (await loaded).deleteSession(id),

@@ -1,6 +1,6 @@
 /** Confinement on Linux: one sandbox of bubblewrap for each hand, which outlives the program that asks for shells in it. */
 import { appendFile, mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ManyHandsError } from "../../core/errors.ts";
 import type { ConfinedFarEnd, ConfinedPlace, Confinement } from "./confinement.ts";
 import { openEntranceSocket } from "./confinementEntrance.ts";
@@ -87,7 +87,9 @@ async function sandboxFarEnd(bubblewrap: Bubblewrap, place: ConfinedPlace): Prom
 /** A folder that is not there cannot be kept from being made; so it is. One that stays empty goes with the hand. */
 async function makeReadOnlyFolders(paths: readonly string[], record: string): Promise<void> {
   for (const path of paths) {
-    if (basename(path) !== ".vscode" || exists(path)) continue;
+    // A repository without hooks: one that the hand put there would run outside, by an editor's git.
+    const isWanted = basename(path) === ".vscode" || path.endsWith("/.git/hooks");
+    if (!isWanted || exists(path) || !exists(dirname(path))) continue;
     await mkdir(path).catch(() => {});
     await appendFile(record, `${path}\0`, { mode: 0o600 });
   }

@@ -69,7 +69,7 @@ export async function makeHome(): Promise<Home> {
     await writeFile(join(folder, name), `token = ${value}\n`, { mode: 0o600 });
   }
   const work = join(folder, "projects", "app");
-  await mkdir(join(work, ".git", "hooks"), { recursive: true });
+  await mkdir(join(work, ".git"), { recursive: true });
   await writeFile(join(work, ".git", "config"), "[core]\n\tbare = false\n");
   await writeFile(join(folder, ".gitconfig"), "[user]\n\tname = Somebody\n");
   const storage = join(folder, ".config/Code/User/workspaceStorage/w/many-hands/sessions/sesn_2/hands/local");

@@ -127,7 +127,7 @@ describe("a confined local hand", function () {
       "mkdir -p .vscode; echo '{}' >.vscode/settings.json",
       "mv .vscode aside && mkdir .vscode && echo '{}' >.vscode/mcp.json",
       "rm -rf .vscode; ln -s /tmp .vscode",
-      "echo x >.git/hooks/pre-commit",
+      "mkdir -p .git/hooks; echo x >.git/hooks/pre-commit",
       "git config core.fsmonitor ./evil; echo x >>.git/config; cp here .git/config.new && mv .git/config.new .git/config",
       "mv .git .gone && mkdir .git && echo x >.git/config",
       "ln -f here .git/config; rm -f .git/config && echo x >.git/config",
