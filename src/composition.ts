@@ -8,7 +8,6 @@ import type { VaultParts } from "./composeVault.ts";
 import { createModels } from "./brain/models.ts";
 import type { Models } from "./brain/models.ts";
 import type { HandSpec } from "./core/config.ts";
-import type { EventId } from "./core/ids.ts";
 import type { SessionService } from "./core/service.ts";
 import { DEFAULT_BASE_URL, parseModelEndpoint } from "./core/modelEndpoint.ts";
 import { createCommandProvider } from "./hands/command/commandProvider.ts";
@@ -30,7 +29,6 @@ import type { Redactor } from "./vault/redactor.ts";
 import { AgentTerminals } from "./vscode/agentTerminal.ts";
 import { createAskSsh } from "./vscode/askSsh.ts";
 import type { ApiKeyPorts } from "./vscode/apiKeyCommands.ts";
-import { describeCall } from "./vscode/callText.ts";
 import { createCommands } from "./vscode/commands.ts";
 import type { Commands } from "./vscode/commands.ts";
 import { readHandSettings } from "./vscode/handConfiguration.ts";
@@ -299,9 +297,8 @@ function registerViews(context: vscode.ExtensionContext, parts: ViewParts): Pick
     local.onDidAppendEvent(({ session_id, event }) => {
       if (!NOTIFIED.test(event.type) || !readSettings().notifications || panels.isVisible(session_id)) return;
       const open = (session: string): void => panels.open(session);
-      const describe = (session: string, call: EventId): Promise<string> => describeCall(local, session, call);
       import("./vscode/notifications.ts")
-        .then(({ notify }) => notify(session_id, event, { service: local, open, describeCall: describe, report }))
+        .then(({ notify }) => notify(session_id, event, { service: local, open, report }))
         .catch((thrown: unknown) => report("a notification failed", thrown));
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void local.refresh()),

@@ -8,12 +8,11 @@ import { sharedRefs } from "../core/refPattern.ts";
 import type { SessionService } from "../core/service.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
 import { isKnown } from "../core/sessionState.ts";
+import { describeCall } from "./describeCall.ts";
 
 export interface NotificationPorts {
   readonly service: SessionService;
   readonly open: (sessionId: string) => void;
-  /** What the call is about, in a few words. */
-  readonly describeCall: (sessionId: string, toolUseId: EventId) => Promise<string>;
   readonly report: (what: string, thrown?: unknown) => void;
 }
 
@@ -41,7 +40,7 @@ export async function notify(session: SessionId, event: AnyEvent, ports: Notific
 
 async function ask(session: SessionId, id: EventId, ports: NotificationPorts): Promise<void> {
   const title = await titleOf(session, ports.service);
-  const call = await ports.describeCall(session, id);
+  const call = await describeCall(ports.service, session, id);
   const choice = await vscode.window.showInformationMessage(`${title} asks: ${call}`, "Allow", "Deny", "Open");
   if (choice === "Open") ports.open(session);
   if (choice !== "Allow" && choice !== "Deny") return;

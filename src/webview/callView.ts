@@ -3,6 +3,7 @@ import { diffLines } from "diff";
 import type { FromPage } from "../core/pageProtocol.ts";
 import type { Json } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
+import { toolTitle } from "../core/toolTitle.ts";
 import { button, bytesText, durationText, h } from "./dom.ts";
 import { callStatus, essentialInput } from "./rows.ts";
 import type { CallRow } from "./rows.ts";
@@ -38,6 +39,8 @@ const SYMBOLS = {
 export function renderCall(row: CallRow, context: CallViewContext): HTMLElement {
   const { status, text } = callStatus(row, context.isPending);
   const essential = plainly(essentialInput(row.input));
+  const { name, source } = toolTitle(row.name, row.hand);
+  const hand = source ?? (context.showHand ? row.hand : null);
   const took = row.result?.duration_ms;
   const details = h(
     "details",
@@ -47,8 +50,8 @@ export function renderCall(row: CallRow, context: CallViewContext): HTMLElement 
       // Not the toggle event: that one also comes when the card is drawn open.
       { onclick: () => context.onToggle(!details.open) },
       h("span", { class: `mark ${status}`, "aria-hidden": "true" }, SYMBOLS[status]),
-      h("span", { class: "tool" }, row.name),
-      context.showHand && row.hand !== null && h("span", { class: "hand", title: "The hand of this call" }, row.hand),
+      h("span", { class: "tool", title: row.name }, name),
+      hand !== null && h("span", { class: "hand", title: "The hand of this call" }, hand),
       h("code", { class: "essential", title: essential }, firstLine(essential)),
       h(
         "span",
@@ -60,7 +63,7 @@ export function renderCall(row: CallRow, context: CallViewContext): HTMLElement 
     ),
     h("div", { class: "call-details" }, ...bodyOf(row, context)),
   );
-  const article = h("article", { class: `row call ${status}`, "aria-label": `${row.name}: ${text}` }, details);
+  const article = h("article", { class: `row call ${status}`, "aria-label": `${titleText(row)}: ${text}` }, details);
   if (status === "waiting") article.append(approval(row, context));
   return article;
 }
@@ -140,7 +143,7 @@ function approval(row: CallRow, { answer, canAnswer }: CallViewContext): HTMLEle
       "Allow for this session",
       "secondary",
       () => answer(row, "allow", { forSession: true }),
-      `Do not ask again for ${row.name} in this session`,
+      `Do not ask again for ${titleText(row)} in this session`,
     ),
     button("Deny…", "secondary", () => {
       reason.hidden = false;
@@ -149,10 +152,15 @@ function approval(row: CallRow, { answer, canAnswer }: CallViewContext): HTMLEle
   );
   return h(
     "div",
-    { class: "approval", role: "group", "aria-label": `Allow ${row.name}?`, "data-call": row.id },
+    { class: "approval", role: "group", "aria-label": `Allow ${titleText(row)}?`, "data-call": row.id },
     choices,
     reason,
   );
+}
+
+function titleText(row: CallRow): string {
+  const { name, source } = toolTitle(row.name, row.hand);
+  return source === null ? name : `${name} of ${source}`;
 }
 
 function firstLine(text: string): string {
