@@ -1,6 +1,6 @@
 /** What a session survives in the real VS Code: a reload, a killed extension host, a second window. */
 import { strict as assert } from "node:assert";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import type { Scenario } from "../../fixtures/messages/scenario.ts";
@@ -13,7 +13,10 @@ import { isIdle, logShows, newSession, results, sampleCopy, say, sessionPage, te
 
 const LINES = 20;
 const command = `echo run >> runs.txt; i=1; while [ $i -le ${LINES} ]; do echo "line $i"; i=$((i+1)); sleep 1; done; exit 7`;
-const call = { type: "tool_use", name: "bash", input: { command } };
+const bash = (input: string) => ({ type: "tool_use", name: "bash", input: { command: input } });
+const call = bash(command);
+/** The second window may be slow to come: the command waits for it. */
+const patient = bash(command.replace(/; exit 7$/, "; while [ ! -e go.txt ]; do sleep 0.1; done; exit 7"));
 
 const scenario: Scenario = {
   by: "transcript",
@@ -22,7 +25,7 @@ const scenario: Scenario = {
     { blocks: ["The first is over."] },
     { blocks: ["Second.", call] },
     { blocks: ["The second is over."] },
-    { blocks: ["Third.", call] },
+    { blocks: ["Third.", patient] },
     { blocks: ["The third is over."] },
   ],
 };
@@ -112,6 +115,7 @@ describe("a session in the real VS Code", function () {
     await viewer.getByRole("button", { name: "Take over" }).click();
     await frame.getByText(/Another window runs this session/).waitFor({ timeout: 60_000 });
     await screenshot(page, "first-window-after-takeover");
+    writeFileSync(join(sample.folder, "go.txt"), "");
     const lines = await logShows(server.userDataDir, (log) => results(log).length === 3 && isIdle(log), 120_000);
     assert.equal(textOf(results(lines)[2]!), expected);
     assert.equal(runs(), "run\nrun\nrun\n");
