@@ -241,5 +241,6 @@ function defaultsOf(value: unknown, specs: readonly HandSpec[], report: Report):
     if (spec === undefined) report([at], `There is no server named “${String(name)}”.`);
     return spec === undefined ? [] : [spec];
   });
-  return [...new Set(found)];
+  // An empty list is the setting's default: it names none, and leaves none out.
+  return value.length === 0 ? specs : [...new Set(found)];
 }

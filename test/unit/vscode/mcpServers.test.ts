@@ -136,7 +136,7 @@ describe("the MCP servers of the settings", () => {
     const setting = { a: { url: "https://a.example.com/" }, b: { url: "https://b.example.com/" } };
     const names = (defaults: unknown): readonly string[] =>
       parse({ setting, defaults }).defaults.map(({ name }) => name);
-    assert.deepEqual([names(undefined), names([]), names(["b", "b"])], [["a", "b"], [], ["b"]]);
+    assert.deepEqual([names(undefined), names([]), names(["b", "b"])], [["a", "b"], ["a", "b"], ["b"]]);
     assert.match(said(parse({ setting, defaults: ["c"] })).join(), /no server named “c”/);
     assert.match(said(parse({ setting, defaults: "a" })).join(), /list of names/);
   });
