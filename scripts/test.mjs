@@ -143,7 +143,7 @@ const ready = await setup({
   chromium: needsHost || chosen.suites.includes("page"),
   docker: chosen.suites.includes("contract"),
   sshd: chosen.suites.includes("contract") || chosen.suites.includes("integration"),
-  bubblewrap: chosen.suites.includes("contract") || chosen.suites.includes("integration"),
+  bubblewrap: needsHost || chosen.suites.includes("contract") || chosen.suites.includes("integration"),
   git: chosen.suites.includes("integration"),
 });
 await continueOnPinnedNode(import.meta.url);

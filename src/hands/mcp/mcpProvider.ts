@@ -99,7 +99,7 @@ export function createMcpProvider(ports: McpProviderPorts): HandProvider {
         clock: ports.clock,
         // A server at an address is the same one after a reload; a program is started anew.
         instance: (target.kind === "remote" ? context.previousInstance : null) ?? `mcp-${randomUUID()}`,
-        description: `${server}, ${knownOf(key)?.tools.length ?? 0} tools${words}`,
+        description: `${server}, ${countText(knownOf(key)?.tools.length ?? 0)}${words}`,
         server,
         connection,
         ...(target.kind === "remote" ? { reconnect: connect } : {}),
@@ -174,4 +174,8 @@ function createBackOff(clock: Clock): { guard<T>(of: string, act: () => Promise<
       }
     },
   };
+}
+
+function countText(count: number): string {
+  return count === 1 ? "1 tool" : `${count} tools`;
 }

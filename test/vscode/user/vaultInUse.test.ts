@@ -42,12 +42,12 @@ const scenario: Scenario = {
     onText("And again", 3, "That was not allowed."),
     onText("secrets", 4, "Let me look.", bash(READ_SECRETS)),
     onText("secrets", 5, "They cannot be read."),
-    onText("Note it", 6, "I'll write that down.", {
+    onText("Note it down", 6, "I'll write that down.", {
       type: "tool_use",
       name: "mcp__notes__add_note",
       input: { title: "Weather", text: "Sunny, 21 °C" },
     }),
-    onText("Note it", 7, "It is noted."),
+    onText("Note it down", 7, "It is noted."),
     onText("Write into the sample", 0, "Here.", bash(AT_THE_SAMPLE)),
     onText("Write into the sample", 1, "It can be worked on."),
   ],
@@ -148,6 +148,7 @@ describe("the vault in use in VS Code", function () {
     frame = await newSession(page);
     await say(frame, "What is today's weather?");
     await frame.getByText(/^Let local read from/).waitFor({ timeout: 90_000 });
+    await page.mouse.move(700, 700);
     await page.waitForTimeout(500);
     await screenshot(page, "grant-waiting");
     assert.deepEqual(sent, [], "nothing is sent before the answer");
@@ -196,7 +197,7 @@ describe("the vault in use in VS Code", function () {
   });
 
   it("asks before a tool of an MCP server is called, by a name that reads well, and shows its answer", async () => {
-    await say(frame, "Note it down: Note it.");
+    await say(frame, "Note it down, please.");
     const card = frame.getByRole("group", { name: "Allow add_note of notes (MCP)?" });
     await card.waitFor({ timeout: 90_000 });
     await page.waitForTimeout(500);
