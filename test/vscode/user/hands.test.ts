@@ -175,6 +175,10 @@ describe("hands in VS Code", function () {
     assert.equal(await option(/internal/).count(), 0);
     await screenshot(page, "hands-add");
     await option(/A program that gives a shell/).click();
+    await page
+      .getByText(/The program and its arguments/)
+      .first()
+      .waitFor();
     const input = page.locator(".quick-input-widget input").first();
     await input.fill("sh | cat");
     await page
