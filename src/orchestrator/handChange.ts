@@ -12,15 +12,21 @@ const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 /** Throws `hand_unavailable`, with what to change. */
 export function checkHands(hands: readonly HandSpec[]): void {
   if (hands.length === 0) throw invalid("A session needs at least one hand.");
-  for (const [at, { name, kind, resources = [] }] of hands.entries()) {
+  refuseCredentials(hands);
+  for (const [at, { name, kind }] of hands.entries()) {
     if (typeof name !== "string" || !NAME.test(name)) {
       throw invalid(`The name of hands[${at}] must have 1 to 32 letters, digits, "_" or "-".`);
     }
     if (typeof kind !== "string" || kind === "") throw invalid(`The hand "${name}" needs a kind.`);
-    if (resources.some(({ source_ref }) => holdsCredential(source_ref))) {
-      throw invalid(`A resource of the hand "${name}" cannot be used: ${CREDENTIAL_IN_SOURCE}`);
-    }
     if (hands.findIndex((other) => other.name === name) !== at) throw invalid(`Two hands have the name "${name}".`);
+  }
+}
+
+/** What a session is made with is stored and shown. Throws `hand_unavailable`, with what to do instead. */
+export function refuseCredentials(hands: readonly HandSpec[]): void {
+  for (const { name, resources = [] } of hands) {
+    if (resources.every(({ source_ref }) => !holdsCredential(source_ref))) continue;
+    throw invalid(`A resource of the hand "${name}" cannot be used: ${CREDENTIAL_IN_SOURCE}`);
   }
 }
 

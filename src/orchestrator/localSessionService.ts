@@ -18,7 +18,7 @@ import { needsBrain } from "../core/sessionState.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
 import { openedHand } from "./handBoard.ts";
 import { handKey } from "../core/config.ts";
-import { checkHands } from "./handChange.ts";
+import { refuseCredentials } from "./handChange.ts";
 import { listedHands, specOfUse } from "./handList.ts";
 import type { LocalSession } from "./localSession.ts";
 import type { OrchestratorPorts } from "./ports.ts";
@@ -80,7 +80,7 @@ export class LocalSessionService implements SessionService {
       const message = "Open a folder first: the agent's local hand works in the workspace folder.";
       throw new ManyHandsError("hand_unavailable", "session", message);
     }
-    checkHands(hands);
+    refuseCredentials(hands);
     const id = this.#ports.ids.sessionId();
     const log = await this.#ports.store.create(id, {
       type: "session.created",
