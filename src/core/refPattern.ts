@@ -1,9 +1,23 @@
 /** Patterns of names, as grants have them for repositories and refs: pure functions. */
 
-/** `*` stands for one or more characters of any kind. */
+/**
+ * True where `text`, a repository or the full name of a ref, is meant by `pattern`, in which `*` stands for anything but
+ * nothing, slashes included: `refs/heads/agent/*` means `refs/heads/agent/a/b`, and not `refs/heads/agent/`.
+ */
 export function matchesPattern(pattern: string, text: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, String.raw`\$&`));
-  return new RegExp(`^${parts.join(".+")}$`, "s").test(text);
+  const parts = pattern.split("*");
+  const [first = ""] = parts;
+  const last = parts.length > 1 ? (parts.at(-1) ?? "") : "";
+  if (parts.length === 1) return pattern === text;
+  if (!text.startsWith(first)) return false;
+  // By hand and not as an expression: a pattern of many stars must not take for ever.
+  let at = first.length;
+  for (const part of parts.slice(1, -1)) {
+    const found = text.indexOf(part, at + 1);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return text.length - last.length > at && text.endsWith(last);
 }
 
 /** What others build on or what is shipped: main branches, releases, tags. */

@@ -66,11 +66,6 @@ export function checkPlace({ origin, path_prefix }: CredentialPlace): Credential
   return { origin: url.origin, path_prefix: path === "" ? "/" : path };
 }
 
-/** True where `path` is at or below `prefix`, by whole segments. */
-export function isBelow(path: string, prefix: string): boolean {
-  return prefix === "/" || path === prefix || path.startsWith(`${prefix}/`);
-}
-
 function headerOf({ kind, header_name }: CredentialInput): Partial<CredentialInput> {
   if (kind !== "header") return {};
   const name = (header_name ?? "").trim().toLowerCase();

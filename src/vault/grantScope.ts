@@ -1,7 +1,7 @@
 /** What a grant covers, and the narrowest one that a use asks for: pure functions. */
 import { matchesPattern } from "../core/refPattern.ts";
 import type { CredentialPlace, GrantScope, VaultUse } from "../core/vault.ts";
-import { isBelow } from "./credentialInput.ts";
+import { isBelow } from "./proxy/proxyPath.ts";
 
 const READING: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 

@@ -3,7 +3,7 @@ import { scopeText } from "../core/grantText.ts";
 import type { GrantScope, RefusedUse, UseAuthority, UseDecision, VaultUse } from "../core/vault.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Credential, CredentialBook } from "./credentialBook.ts";
-import { isBelow } from "./credentialInput.ts";
+import { isBelow } from "./proxy/proxyPath.ts";
 import type { GrantBook } from "./grantBook.ts";
 import { scopeFor } from "./grantScope.ts";
 

@@ -161,9 +161,9 @@ function remoteOptions({ entry, input }: Parts, isSse: boolean, report: Report):
     report(["url"], "The url is an http or https address.");
     return null;
   }
-  const todo = `Store it as a credential for ${url.origin} in the vault: it is added on the way out.`;
+  const advice = `Store it as a credential for ${url.origin} in the vault: it is added on the way out.`;
   if (url.username !== "" || url.password !== "") {
-    report(["url"], `An address holds no user or password. ${todo}`);
+    report(["url"], `An address holds no user or password. ${advice}`);
     return null;
   }
   if (url.protocol === "http:" && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)) {
@@ -174,7 +174,7 @@ function remoteOptions({ entry, input }: Parts, isSse: boolean, report: Report):
     );
   }
   for (const name of isObject(headers) ? Object.keys(headers) : []) {
-    report(["headers", name], `The header ${name} is not taken over. ${todo}`, false);
+    report(["headers", name], `The header ${name} is not taken over. ${advice}`, false);
   }
   return { url: url.href, ...(isSse ? { transport: "sse" } : {}) };
 }

@@ -78,8 +78,8 @@ export function withRefusals(server: string, send: typeof globalThis.fetch): typ
 }
 
 function refusalText(status: number): string {
-  const todo = "Store a credential for its address in the vault, or replace the one that is there.";
-  return `it wants to know who asks (HTTP status ${status}). ${todo}`;
+  const advice = "Store a credential for its address in the vault, or replace the one that is there.";
+  return `it wants to know who asks (HTTP status ${status}). ${advice}`;
 }
 
 function statusOf(thrown: unknown): number | undefined {

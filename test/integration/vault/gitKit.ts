@@ -13,7 +13,7 @@ import type { CredentialProxy } from "../../../src/vault/proxy/credentialProxy.t
 import { gitEnvironment } from "../../../src/vault/proxy/git/gitEnvironment.ts";
 import { gitAuthorization } from "../../../src/vault/proxy/git/gitHosts.ts";
 import { createGitRoute } from "../../../src/vault/proxy/git/gitRoute.ts";
-import { matchesRef, matchesRefs } from "../../../src/vault/proxy/git/refNames.ts";
+import { matchesPattern } from "../../../src/core/refPattern.ts";
 import { startGitServer } from "../../fixtures/git/gitServer.ts";
 import type { GitServer } from "../../fixtures/git/gitServer.ts";
 import type { TestServerOptions } from "../../fixtures/httpsServer.ts";
@@ -44,12 +44,14 @@ class GitAuthority implements UseAuthority {
     }
     const grant = this.grants.find(
       ({ origin, repositories }) =>
-        origin === use.origin && repositories.some((pattern) => matchesRef(pattern, git.repository)),
+        origin === use.origin && repositories.some((pattern) => matchesPattern(pattern, git.repository)),
     );
     const refs = git.refs ?? [];
     const isGranted =
       grant !== undefined &&
-      (git.service === "fetch" || (grant.push_refs.length > 0 && matchesRefs(grant.push_refs, refs)));
+      (git.service === "fetch" ||
+        (grant.push_refs.length > 0 &&
+          refs.every((ref) => grant.push_refs.some((pattern) => matchesPattern(pattern, ref)))));
     if (!isGranted || this.revoked.signal.aborted) {
       const what = `${git.service === "push" ? "Pushing" : "Fetching"}${refs.length > 0 ? ` to ${refs.join(", ")}` : ""}`;
       const message = `${what} of ${git.repository} at ${host} is not granted. A person can grant it in the Vault view.`;

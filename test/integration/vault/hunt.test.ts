@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { describeSightings, huntFor, makeCanaries } from "../../fixtures/canaries.ts";
+import { skipUnless } from "../../vscode/host/skip.ts";
 
 const lines = (text: string, width: number, end = "\n"): string =>
   text.replaceAll(new RegExp(`.{${width}}`, "g"), `$&${end}`);
@@ -80,7 +81,7 @@ describe("the hunt for canaries", function () {
   });
 
   it("sees those in the command line and the environment of a process", async function () {
-    if (process.platform !== "linux") this.skip();
+    skipUnless(this, process.platform === "linux", "command lines and environments are read from /proc");
     const canaries = makeCanaries(["git_token", "static_bearer"]);
     const [argument, variable] = canaries.map(({ value }) => value);
     const child = spawn("sh", ["-c", "echo up; read line", argument ?? ""], {

@@ -8,7 +8,7 @@ function parse(change: Partial<McpServersInput>): McpServers {
     setting: undefined,
     workspaceFile: null,
     defaults: undefined,
-    folder: "/work/space",
+    folder: "/srv/space",
     home: "/home/me",
     hands: ["local", "box"],
     defaultHand: "local",
@@ -44,7 +44,7 @@ describe("the MCP servers of the settings", () => {
         "files",
         {
           command: "npx",
-          args: ["-y", "files", "/work/space/src"],
+          args: ["-y", "files", "/srv/space/src"],
           env: { LEVEL: "3", ROOT: "/home/me" },
           hand: "local",
         },

@@ -2,7 +2,12 @@
 import { strict as assert } from "node:assert";
 import { execFileSync } from "node:child_process";
 import * as fc from "fast-check";
-import { isRefName, matchesRef, matchesRefs } from "../../../../src/vault/proxy/git/refNames.ts";
+import { matchesPattern } from "../../../../src/core/refPattern.ts";
+import { isRefName } from "../../../../src/vault/proxy/git/refNames.ts";
+
+function matchesRefs(patterns: readonly string[], refs: readonly string[]): boolean {
+  return refs.every((ref) => patterns.some((pattern) => matchesPattern(pattern, ref)));
+}
 
 describe("patterns of refs", () => {
   it("mean what stands for their stars, slashes included, and never nothing", () => {
@@ -27,7 +32,8 @@ describe("patterns of refs", () => {
       ["a**b", "axyb", true],
       ["", "refs/heads/a", false],
     ];
-    for (const [pattern, ref, expected] of cases) assert.equal(matchesRef(pattern, ref), expected, `${pattern} ${ref}`);
+    for (const [pattern, ref, expected] of cases)
+      assert.equal(matchesPattern(pattern, ref), expected, `${pattern} ${ref}`);
   });
 
   it("agree with the plain expression that they stand for", () => {
@@ -36,7 +42,7 @@ describe("patterns of refs", () => {
     fc.assert(
       fc.property(pattern, text, (pattern, ref) => {
         const expression = new RegExp(`^${pattern.split("*").join(".+")}$`);
-        assert.equal(matchesRef(pattern, ref), expression.test(ref));
+        assert.equal(matchesPattern(pattern, ref), expression.test(ref));
       }),
       { numRuns: 3_000 },
     );
