@@ -32,8 +32,9 @@ describe("patterns of refs", () => {
       ["a**b", "axyb", true],
       ["", "refs/heads/a", false],
     ];
-    for (const [pattern, ref, expected] of cases)
+    for (const [pattern, ref, expected] of cases) {
       assert.equal(matchesPattern(pattern, ref), expected, `${pattern} ${ref}`);
+    }
   });
 
   it("agree with the plain expression that they stand for", () => {
