@@ -9,7 +9,7 @@ import { answerText, BodyError, readBody } from "./proxyRoute.ts";
 import type { ProxyCall } from "./proxyRoute.ts";
 import { createUpstream, UpstreamError } from "./upstream.ts";
 import type { Upstream } from "./upstream.ts";
-import { planMask } from "./valueMask.ts";
+import { matcherOf } from "./valueMask.ts";
 
 /** Every form in which a value could be in an answer: raw, encoded, escaped. None for one that would be found by chance. */
 export type FindForms = (value: string) => readonly Uint8Array[];
@@ -111,8 +111,8 @@ async function attempt(given: Attempt): Promise<void> {
       return await attempt({ ...given, allowed: renewed });
     }
   }
-  const plan = allowed === null ? null : planMask(formsOf(allowed, given.findForms));
-  await giveBack({ incoming, forwarding, plan, signal });
+  const matcher = allowed === null ? null : matcherOf(formsOf(allowed, given.findForms));
+  await giveBack({ incoming, forwarding, matcher, signal });
 }
 
 /** A value goes out over TLS, or not at all; within this computer it may go without. */

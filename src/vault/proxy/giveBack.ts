@@ -3,23 +3,23 @@ import type { IncomingMessage } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import type { FormMatcher } from "../formMatcher.ts";
 import type { Forwarding } from "./forward.ts";
 import { lengthOf, responseHeaders } from "./proxyHeaders.ts";
 import { UpstreamError } from "./upstream.ts";
 import { maskStream, maskText } from "./valueMask.ts";
-import type { MaskPlan } from "./valueMask.ts";
 
 export interface Answer {
   readonly incoming: IncomingMessage;
   readonly forwarding: Forwarding;
   /** null: nothing is searched for. */
-  readonly plan: MaskPlan | null;
+  readonly matcher: FormMatcher | null;
   /** Cuts the transfer. */
   readonly signal: AbortSignal;
 }
 
 /** Resolves when all has gone to the hand. Rejects, with nothing sent or the hand's connection cut. */
-export async function giveBack({ incoming, forwarding, plan, signal }: Answer): Promise<void> {
+export async function giveBack({ incoming, forwarding, matcher, signal }: Answer): Promise<void> {
   const { call, target } = forwarding;
   const { response } = call;
   const status = incoming.statusCode ?? 502;
@@ -34,16 +34,16 @@ export async function giveBack({ incoming, forwarding, plan, signal }: Answer): 
   const stages: Transform[] = [];
   if (!isEmpty) {
     const change = forwarding.change?.(status, incoming.headers);
-    const decoder = plan !== null || change !== undefined ? decoderOf(incoming, target) : undefined;
+    const decoder = matcher !== null || change !== undefined ? decoderOf(incoming, target) : undefined;
     if (decoder !== undefined) delete headers["content-encoding"];
     if (decoder !== undefined || change !== undefined) length = undefined;
-    for (const stage of [decoder, change, plan === null ? undefined : maskStream(plan)]) {
+    for (const stage of [decoder, change, matcher === null ? undefined : maskStream(matcher)]) {
       if (stage !== undefined) stages.push(stage);
     }
   }
   const location = locationOf(incoming, forwarding);
   if (location !== undefined) headers["location"] = [location];
-  if (plan !== null) maskHeaders(plan, headers, incoming.rawHeaders);
+  if (matcher !== null) maskHeaders(matcher, headers, incoming.rawHeaders);
   if (length !== undefined) headers["content-length"] = [String(length)];
   signal.throwIfAborted();
   response.writeHead(status, headers);
@@ -79,9 +79,9 @@ function locationOf(incoming: IncomingMessage, { target, relocate }: Forwarding)
   return (url.origin === target.origin ? relocate?.(url) : undefined) ?? url.href;
 }
 
-function maskHeaders(plan: MaskPlan, headers: Record<string, string[]>, rawHeaders: readonly string[]): void {
+function maskHeaders(matcher: FormMatcher, headers: Record<string, string[]>, rawHeaders: readonly string[]): void {
   for (const [at, name] of rawHeaders.entries()) {
-    if (at % 2 === 0 && maskText(plan, name) !== name) delete headers[name.toLowerCase()];
+    if (at % 2 === 0 && maskText(matcher, name) !== name) delete headers[name.toLowerCase()];
   }
-  for (const [name, values] of Object.entries(headers)) headers[name] = values.map((value) => maskText(plan, value));
+  for (const [name, values] of Object.entries(headers)) headers[name] = values.map((value) => maskText(matcher, value));
 }

@@ -1,18 +1,18 @@
 /** Values are found in a stream wherever they are split, and nothing else is changed or held back. */
 import assert from "node:assert/strict";
 import { array, assert as check, constantFrom, property } from "fast-check";
-import { maskText, planMask, ValueMask } from "../../../src/vault/proxy/valueMask.ts";
-import type { MaskPlan } from "../../../src/vault/proxy/valueMask.ts";
+import { matcherOf, maskText, ValueMask } from "../../../src/vault/proxy/valueMask.ts";
+import type { FormMatcher } from "../../../src/vault/formMatcher.ts";
 
-function planOf(...forms: readonly string[]): MaskPlan {
-  const plan = planMask(forms.map((form) => Buffer.from(form)));
-  assert.ok(plan !== null);
-  return plan;
+function matching(...forms: readonly string[]): FormMatcher {
+  const matcher = matcherOf(forms.map((form) => Buffer.from(form)));
+  assert.ok(matcher !== null);
+  return matcher;
 }
 
 /** What comes out for these chunks, each by itself; the last is what comes at the end. */
-function run(plan: MaskPlan, chunks: readonly string[]): string[] {
-  const mask = new ValueMask(plan);
+function run(matcher: FormMatcher, chunks: readonly string[]): string[] {
+  const mask = new ValueMask(matcher);
   const out = chunks.map((chunk) => mask.push(Buffer.from(chunk)).toString());
   return [...out, mask.end().toString()];
 }
@@ -28,21 +28,21 @@ function expected(forms: readonly string[], text: string): string {
 
 describe("the mask of values", () => {
   it("is as long as the value", () => {
-    assert.equal(maskText(planOf("secret-1", "c2VjcmV0"), "a secret-1 b c2VjcmV0!"), "a ******** b ********!");
+    assert.equal(maskText(matching("secret-1", "c2VjcmV0"), "a secret-1 b c2VjcmV0!"), "a ******** b ********!");
   });
 
   it("finds a value that is split anywhere", () => {
     const text = "before secret-value after";
     for (let at = 0; at <= text.length; at += 1) {
       for (let next = at; next <= text.length; next += 1) {
-        const out = run(planOf("secret-value"), [text.slice(0, at), text.slice(at, next), text.slice(next)]).join("");
+        const out = run(matching("secret-value"), [text.slice(0, at), text.slice(at, next), text.slice(next)]).join("");
         assert.equal(out, "before ************ after");
       }
     }
   });
 
   it("holds back only what could be a value's beginning", () => {
-    assert.deepEqual(run(planOf("secret-value"), ["data: x\n\n", "a sec", "ond", "secret-valu"]), [
+    assert.deepEqual(run(matching("secret-value"), ["data: x\n\n", "a sec", "ond", "secret-valu"]), [
       "data: x\n\n",
       "a ",
       "second",
@@ -53,7 +53,7 @@ describe("the mask of values", () => {
 
   it("leaves what it was given as it is", () => {
     const chunk = Buffer.from("a secret-value");
-    new ValueMask(planOf("secret-value")).push(chunk);
+    new ValueMask(matching("secret-value")).push(chunk);
     assert.equal(chunk.toString(), "a secret-value");
   });
 
@@ -63,14 +63,14 @@ describe("the mask of values", () => {
     const chunk = array(constantFrom("a", "b", "c"), { maxLength: 12 }).map((list) => list.join(""));
     check(
       property(array(letters, { minLength: 1, maxLength: 4 }), array(chunk, { maxLength: 12 }), (forms, chunks) => {
-        assert.equal(run(planOf(...forms), chunks).join(""), expected(forms, chunks.join("")));
+        assert.equal(run(matching(...forms), chunks).join(""), expected(forms, chunks.join("")));
       }),
       { seed: 7, numRuns: 3_000 },
     );
   });
 
   it("looks for nothing where there is nothing to look for", () => {
-    assert.equal(planMask([]), null);
-    assert.equal(planMask([Buffer.from("abc")]), null);
+    assert.equal(matcherOf([]), null);
+    assert.equal(matcherOf([Buffer.from("abc")]), null);
   });
 });
