@@ -128,39 +128,21 @@ mh_wait_ahead() {
   fi
 }
 
-# seq, or - where nobody asked: starts a leader ahead, if there is none. FIFOs are made some at a time: a fork the fewer.
+# seq, or - where nobody asked: starts a leader ahead, if there is none. Its FIFO has a name only until both ends are open:
+# whoever reads all that is in a folder, the journal among it, would wait at it for ever.
 mh_ahead() {
   if [ -z "$MH_W" ]; then
+    MH_W=-
     MH_WN=$((MH_WN + 1))
     mh_w=w-$$-$MH_WN
-    if [ ! -p "$mh_w" ]; then
-      set -- "$1" "$mh_w"
-      while [ $# -lt 17 ]; do set -- "$@" "w-$$-$((MH_WN + $# - 1))"; done
-      mh_q=$1
-      shift
-      mkfifo "$@" 2>/dev/null
-      set -- "$mh_q"
-    fi
-    if [ -p "$mh_w" ] && command exec 7<>"$mh_w"; then
+    if mkfifo "$mh_w" 2>/dev/null && command exec 7<>"$mh_w"; then
       # Not as redirections of a function: some shells keep what these close, to open it again.
-      { exec 6<"$mh_w" </dev/null >/dev/null 7>&- 9>&-; mh_wait_ahead; } &
-      MH_W=$mh_w
-    else MH_W=-
+      { exec 6<"$mh_w" </dev/null >/dev/null 7>&- 9>&-; rm -f "$mh_w"; mh_wait_ahead; } &
+      MH_W=7
     fi
   fi
   [ "$1" = - ] || mh_reply "$1 ok"
 } 2>/dev/null
-
-# id: adds to mh_x the FIFO of a call that is forgotten.
-mh_left() {
-  case $MH_WS in
-    *" $1:"*)
-      mh_w=\${MH_WS#*" $1:"}
-      mh_w=\${mh_w%% *}
-      MH_WS=\${MH_WS%%" $1:"*}\${MH_WS#*" $1:$mh_w"}
-      mh_x="$mh_x $mh_w" ;;
-  esac
-}
 
 # FIFOs of supervisors that are no more.
 mh_sweep() {
@@ -174,19 +156,17 @@ mh_sweep() {
 } 2>/dev/null
 
 mh_no_leader() {
-  case $MH_W in w-*) exec 7>&- ;; esac
+  [ "$MH_W" != 7 ] || exec 7>&-
   MH_W=-
 }
 
 # id kind: gives a call to the leader that waits for one, or starts it with one of its own.
 mh_start_call() {
-  case $MH_W in
-    w-*)
-      printf '%s %s %s .\\n' "$1" "$2" "$MH_S" "$1" "$2" "$MH_S" >&7
-      exec 7>&-
-      MH_WS="$MH_WS $1:$MH_W"
-      MH_W= ;;
-    *) { exec </dev/null >/dev/null 2>&1 9>&-; mh_wait "$1" "$2" "$MH_S"; } & ;;
-  esac
+  if [ "$MH_W" = 7 ]; then
+    printf '%s %s %s .\\n' "$1" "$2" "$MH_S" "$1" "$2" "$MH_S" >&7
+    exec 7>&-
+    MH_W=
+  else { exec </dev/null >/dev/null 2>&1 9>&-; mh_wait "$1" "$2" "$MH_S"; } &
+  fi
 }
 `;

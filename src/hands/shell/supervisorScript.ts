@@ -11,7 +11,7 @@
  * as text of shell), `id.g` group, start time and boot id (O_EXCL too: who makes it has the right to start; a voider writes
  * `void`), `id.o` output, `id.s` exit status with an end mark, perhaps the output in a line, `id.e` environment and directory at
  * its end, `id.n` and `id.p` new and old content of a file.
- * `w-…`: how a call reaches the leader that waits for it.
+ * `w-…`: how a call reaches the leader that waits for it; it has that name only while the leader starts.
  */
 import { isUtf8 } from "node:buffer";
 import { leader, leaders, startTime } from "./leaderScript.ts";
@@ -153,7 +153,6 @@ mh_ack() {
     mh_high "$mh_i"
     mh_x="$mh_x $mh_i.c $mh_i.o $mh_i.s $mh_i.g $mh_i.n $mh_i.p"
     [ "$mh_i" = "$MH_S" ] || mh_x="$mh_x $mh_i.e"
-    mh_left "$mh_i"
   done
   if [ -n "$mh_x" ]; then rm -f $mh_x 7>&- 8>&- 9>&- & fi
   mh_reply "$mh_q ok"
@@ -318,7 +317,7 @@ read -r MH_I <instance
 MH_B=
 { read -r MH_B </proc/sys/kernel/random/boot_id; } 2>/dev/null || MH_B=$(sysctl -n kern.boottime 2>/dev/null | tr -dc 0-9)
 MH_B=\${MH_B:-none}
-MH_SH=sh MH_SETSID= MH_DEF= MH_S=- MH_R= MH_H= MH_W= MH_WN=0 MH_WS=
+MH_SH=sh MH_SETSID= MH_DEF= MH_S=- MH_R= MH_H= MH_W= MH_WN=0
 if [ -s ledger ]; then while read -r mh_i; do mh_high "$mh_i"; done <ledger; fi
 if command -v bash >/dev/null 2>&1; then MH_SH='bash --norc --noprofile'; fi
 if command -v setsid >/dev/null 2>&1; then MH_SETSID=1; fi

@@ -1,5 +1,6 @@
 /** Leaders that are started ahead: with whom they end, and what becomes of a call whose leader died. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, readdir, readlink, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -12,6 +13,7 @@ import { bash, until } from "./handSupport.ts";
 interface Waiting {
   readonly leader: number;
   readonly waiter: number;
+  readonly supervisor: number;
 }
 
 const SHELLS: Readonly<Record<string, readonly string[]>> = {
@@ -61,7 +63,7 @@ for (const [name, argv] of Object.entries(SHELLS)) {
 
     it("ends when its supervisor is killed; the next one has its own", async () => {
       const first = await waiting(folder);
-      process.kill(await supervisorOf(folder), "SIGKILL");
+      process.kill(first.supervisor, "SIGKILL");
       await until(async () => !(await lives(first.leader)) && !(await lives(first.waiter)));
       const { result } = await bash(hand, "echo here");
       assert.equal(result.text, "here");
@@ -97,11 +99,18 @@ for (const [name, argv] of Object.entries(SHELLS)) {
       assert.match(result.text, /^\/dev\/null\n\S+\.o\n\S+\.o$/);
     });
 
-    it("leaves no FIFO behind that a supervisor of before has made", async () => {
+    it("leaves nothing in the journal that would keep a search through it waiting", async () => {
       await waiting(folder);
-      const before = await fifosOf(folder);
-      process.kill(await supervisorOf(folder), "SIGKILL");
-      await until(async () => (await fifosOf(folder)).every((fifo) => !before.includes(fifo)));
+      await until(async () => (await fifosOf(folder)).length === 0);
+      const { result } = await bash(hand, `find ${journalOf(folder)} -exec cat {} + >/dev/null 2>&1; echo read`);
+      assert.equal(result.text, "read");
+    });
+
+    it("takes away the FIFO of a supervisor that was killed before it had", async () => {
+      const { supervisor } = await waiting(folder);
+      execFileSync("mkfifo", [join(journalOf(folder), `w-${supervisor}-9`)]);
+      process.kill(supervisor, "SIGKILL");
+      await until(async () => (await fifosOf(folder)).length === 0);
     });
   });
 }
@@ -126,7 +135,6 @@ describe("a hand with few programs", function () {
         await bash(hand, "export FRUIT=apple");
         const { result } = await bash(hand, "echo $FRUIT");
         assert.equal(result.text, "apple");
-        assert.equal((await fifosOf(folder)).length === 0, what === "mkfifo");
       } finally {
         await hand.destroy();
         await rm(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -156,12 +164,6 @@ async function fifosOf(folder: string): Promise<readonly string[]> {
   return (await readdir(journalOf(folder))).filter((name) => name.startsWith("w-"));
 }
 
-/** Named in its FIFOs. */
-async function supervisorOf(folder: string): Promise<number> {
-  const [, pid] = (await fifosOf(folder))[0]?.split("-") ?? [];
-  return Number(pid);
-}
-
 /** The leader that waits now, another than the one before. It works in the journal, and has no call among its words. */
 async function waiting(folder: string, before?: Waiting): Promise<Waiting> {
   const journal = journalOf(folder);
@@ -170,7 +172,8 @@ async function waiting(folder: string, before?: Waiting): Promise<Waiting> {
       const words = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
       if (words.at(-2) !== "many-hands" || (await readlink(`/proc/${pid}/cwd`).catch(() => "")) !== journal) continue;
       if (words.includes("setsid") || Number(pid) === before?.leader) continue;
-      return { leader: Number(pid), waiter: Number((await statOf(pid))[1]) };
+      const waiter = (await statOf(pid))[1] ?? "";
+      return { leader: Number(pid), waiter: Number(waiter), supervisor: Number((await statOf(waiter))[1]) };
     }
     return null;
   });

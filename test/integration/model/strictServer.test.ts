@@ -93,6 +93,12 @@ describe("the strict server's door", () => {
       }));
   }
 
+  it("does not count what a program asks that tries every port", () =>
+    withServer({}, async (server) => {
+      assert.equal((await fetch(`${server.url}/token/api/name/`)).status, 404);
+      assert.deepEqual(server.requests, []);
+    }));
+
   it("takes a bearer token as it takes the other header, and needs none where it is told so", async () => {
     await withServer({}, async ({ url }) => assert.equal((await askAt(url)).outcome.kind, "completed"));
     await withServer({ keys: [] }, async ({ url }) =>

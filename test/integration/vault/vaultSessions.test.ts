@@ -1,5 +1,6 @@
 /** The vault in whole sessions: asked for when needed, revoked in mid-use, ended with the session, the same after a reload. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import type { JsonObject } from "../../../src/core/json.ts";
 import type { GrantDecision } from "../../../src/core/vault.ts";
@@ -157,10 +158,10 @@ describe("a session with the vault", function () {
   });
 
   it("after a reload the same addresses work again, also for a command that ran meanwhile", async () => {
-    const wait = `${CURL}/before"; until [ -e go ]; do sleep 0.05; done; ${CURL}/after"`;
+    const wait = `${CURL}/before"; : >answered; until [ -e go ]; do sleep 0.05; done; ${CURL}/after"`;
     const first = await start([wait], () => FOR_SESSION);
     const { id } = await first.createSession({ message: "Ask.", permission: "allow" });
-    while (api.seen.length === 0) await systemClock.sleep(10);
+    while (!existsSync(`${kit.workspace}/answered`)) await systemClock.sleep(10);
     await first.close();
     kit.vault.dispose();
     const second = await kit.window();
