@@ -62,14 +62,15 @@ async function runGroup({ name, files, start }, scratch) {
   const summary = path.join(scratch, `${name}.summary`);
   const skips = path.join(scratch, `${name}.skips`);
   const succeeded = await start({ MANY_HANDS_SUMMARY: summary, MANY_HANDS_SKIPS: skips });
-  const counts = jsonLines(summary).at(-1) ?? { passed: 0, failed: 0, pending: [] };
+  const counts = jsonLines(summary).at(-1) ?? { passed: 0, failed: 0, pending: [], failures: [] };
   const failed = counts.failed === 0 && !succeeded ? 1 : counts.failed;
   const reasons = jsonLines(skips);
   const skipped = counts.pending.map((title) => ({
     title,
     reason: reasons.find(({ suite }) => title.startsWith(suite))?.reason ?? "no reason given",
   }));
-  return { name, files: files.length, passed: counts.passed, failed, skipped, seconds: (Date.now() - began) / 1000 };
+  const seconds = (Date.now() - began) / 1000;
+  return { name, files: files.length, passed: counts.passed, failed, failures: counts.failures, skipped, seconds };
 }
 
 function mochaGroup(name, files, { parallel = false, grep }) {
@@ -83,7 +84,7 @@ function mochaGroup(name, files, { parallel = false, grep }) {
 }
 
 function skippedGroup(name, files, reason) {
-  return { name, passed: 0, failed: 0, skipped: files.map((title) => ({ title, reason })), seconds: 0 };
+  return { name, passed: 0, failed: 0, failures: [], skipped: files.map((title) => ({ title, reason })), seconds: 0 };
 }
 
 async function runSuites({ suites, grep, paths }, { chromium, missing }) {
@@ -99,7 +100,7 @@ async function runSuites({ suites, grep, paths }, { chromium, missing }) {
   await perform(
     mochaGroup(parallelSuites.filter((name) => suites.includes(name)).join(", "), quick, { parallel: true, grep }),
   );
-  await perform(mochaGroup("integration", files.integration, { grep }));
+  await perform(mochaGroup("integration", files.integration, { parallel: true, grep }));
   await perform(mochaGroup("the page in the browser", files.page, { grep }));
   if (files.inside.length + files.user.length > 0) await packageExtension();
   const noBrowser = chromium === undefined ? `no Chromium: ${missing.chromium}` : undefined;
@@ -125,6 +126,10 @@ function report(results) {
   for (const { name, passed, failed, skipped, seconds } of results) {
     const counts = `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`;
     process.stdout.write(`${name}: ${counts} in ${seconds.toFixed(1)} s\n`);
+  }
+  // Last, and all together: whoever sees only the end of a long output sees what failed, and why.
+  for (const { title, error } of results.flatMap(({ failures }) => failures)) {
+    process.stdout.write(`\nfailed: ${title}\n${error.replaceAll(/^/gm, "  ")}\n`);
   }
   for (const { title, reason } of skips) process.stdout.write(`skipped: ${title}: ${reason}\n`);
   const passed = total(results, (result) => result.passed);
