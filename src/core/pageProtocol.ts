@@ -3,6 +3,12 @@ import type { ClientEvent, StreamEvent } from "./events.ts";
 import type { AnyEvent } from "./sessionState.ts";
 import type { SessionInfo } from "./service.ts";
 
+/** As base64. */
+export interface PageImage {
+  readonly media_type: string;
+  readonly data: string;
+}
+
 /** Host to page. */
 export type ToPage =
   /** First message, and again after a reload of the page: who, and where the log ends. */
@@ -37,6 +43,8 @@ export type ToPage =
     }
   /** A thing that the page asked for failed, or a word to the person. */
   | { readonly type: "notice"; readonly level: "info" | "error"; readonly message: string }
+  /** The answer to `images`; none where they cannot be read. */
+  | { readonly type: "images"; readonly seq: number; readonly images: readonly PageImage[] }
   /** Put the cursor into the message box. */
   | { readonly type: "focus_input" }
   /** The client event with this id is stored (or was refused: `message`). */
@@ -67,6 +75,8 @@ export type FromPage =
   /** The whole output of a call, or whole payload of an event, in an editor. */
   | { readonly type: "open_output"; readonly tool_use_id: string }
   | { readonly type: "open_event"; readonly seq: number }
+  /** The images of this event, whole. */
+  | { readonly type: "images"; readonly seq: number }
   | { readonly type: "open_link"; readonly href: string }
   | { readonly type: "copy"; readonly text: string }
   | { readonly type: "show_terminal"; readonly hand: string };

@@ -31,6 +31,7 @@ export function parseFromPage(value: unknown): FromPage {
       return { type, path: text(value, "path"), ...(typeof line === "number" ? { line } : {}) };
     }
     case "open_event":
+    case "images":
       return { type, seq: count(value, "seq") };
     case "open_link":
       return { type, href: text(value, "href") };

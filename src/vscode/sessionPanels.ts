@@ -260,6 +260,8 @@ class SessionPanel {
         return this.#init();
       case "slice":
         return this.#slice(message);
+      case "images":
+        return this.#images(message.seq);
       case "emit":
         return this.#emit(message.event);
       case "take_over":
@@ -297,6 +299,13 @@ class SessionPanel {
     } catch (thrown) {
       this.#post({ type: "slice_failed", request_id, message: messageOf(thrown) });
     }
+  }
+
+  async #images(seq: number): Promise<void> {
+    const [event] = await this.#ports.service.getEvents(this.#id, { from: seq, to: seq, resolve: true });
+    const content = event !== undefined && "content" in event && Array.isArray(event.content) ? event.content : [];
+    const images = content.flatMap((block) => (block.type === "image" ? [block.source] : []));
+    this.#post({ type: "images", seq, images });
   }
 
   async #emit(event: ClientEvent): Promise<void> {

@@ -1,10 +1,11 @@
 /** One call as a card: what it is about, what it printed, how it ended, and the answer it waits for. */
 import { diffLines } from "diff";
-import type { FromPage } from "../core/pageProtocol.ts";
+import type { FromPage, PageImage } from "../core/pageProtocol.ts";
 import type { Json } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
 import { toolTitle } from "../core/toolTitle.ts";
 import { button, bytesText, durationText, h } from "./dom.ts";
+import { imageViews } from "./eventImages.ts";
 import { callStatus, essentialInput } from "./rows.ts";
 import type { CallRow } from "./rows.ts";
 import { plainly, terminalText } from "./safeText.ts";
@@ -14,10 +15,14 @@ export interface CallViewContext {
   readonly answer: (row: CallRow, result: "allow" | "deny", options: { forSession?: boolean; why?: string }) => void;
   /** The call has no result yet and the session knows of it. */
   readonly isPending: boolean;
+  /** Its hand waits for a grant that nobody has decided on. */
+  readonly isGrantAsked: boolean;
   readonly canAnswer: boolean;
   readonly showHand: boolean;
   /** Live output so far. */
   readonly output: string;
+  /** Images of the result; null: on their way. */
+  readonly images: readonly PageImage[] | null;
   readonly isOpen: boolean;
   readonly onToggle: (open: boolean) => void;
 }
@@ -37,7 +42,7 @@ const SYMBOLS = {
 } as const;
 
 export function renderCall(row: CallRow, context: CallViewContext): HTMLElement {
-  const { status, text } = callStatus(row, context.isPending);
+  const { status, text } = callStatus(row, context);
   const essential = plainly(essentialInput(row.input));
   const { name, source } = toolTitle(row.name, row.hand);
   const hand = source ?? (context.showHand ? row.hand : null);
@@ -69,7 +74,7 @@ export function renderCall(row: CallRow, context: CallViewContext): HTMLElement 
 }
 
 function bodyOf(row: CallRow, context: CallViewContext): readonly (HTMLElement | null)[] {
-  return [inputView(row.input), outputView(row, context), actions(row, context)];
+  return [inputView(row.input), outputView(row, context), imagesView(row, context), actions(row, context)];
 }
 
 function inputView(input: Json): HTMLElement {
@@ -102,11 +107,17 @@ function outputView(row: CallRow, context: CallViewContext): HTMLElement | null 
   const text =
     result === null
       ? context.output.slice(-limits.pageOutputCharsMax)
-      : result.content.map((block) => (block.type === "text" ? block.text : `[${block.type}]`)).join("\n");
+      : result.content.flatMap((block) => (block.type === "text" ? [block.text] : [])).join("\n");
+  if (text === "" && row.images.images.length > 0) return null;
   const className = result?.is_error === true ? "output error" : "output";
   const output = h("pre", { class: className, tabindex: "0", "aria-label": "Output" }, terminalText(text));
   if (result === null) queueMicrotask(() => (output.scrollTop = output.scrollHeight));
   return output;
+}
+
+function imagesView(row: CallRow, { images }: CallViewContext): HTMLElement | null {
+  const views = imageViews(row.images, images);
+  return views.length === 0 ? null : h("div", { class: "images" }, ...views);
 }
 
 function actions(row: CallRow, { post }: CallViewContext): HTMLElement | null {

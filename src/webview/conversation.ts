@@ -9,6 +9,8 @@ import { button, h, replaceChildren } from "./dom.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { renderGrant } from "./grantView.ts";
 import type { GrantViewContext } from "./grantView.ts";
+import { imageViews } from "./eventImages.ts";
+import type { EventImages } from "./eventImages.ts";
 import type { CallRow, GrantRow, NoteRow, Row, ThinkingRow, UserRow } from "./rows.ts";
 
 export interface ConversationContext {
@@ -18,6 +20,7 @@ export interface ConversationContext {
   readonly state: SessionState;
   readonly canAnswer: boolean;
   readonly outputOf: (id: EventId) => string;
+  readonly imagesOf: EventImages["of"];
 }
 
 interface Drawn {
@@ -52,7 +55,7 @@ export class Conversation {
   #markOf(row: Row, context: ConversationContext): string {
     switch (row.kind) {
       case "user":
-        return `u${isQueued(row, context.state)}`;
+        return `u${isQueued(row, context.state)}${context.imagesOf(row.images) !== null}`;
       case "agent":
       case "thinking":
         return `${row.isLive}${row.text.length}`;
@@ -66,8 +69,9 @@ export class Conversation {
         const output = row.result === null ? context.outputOf(row.id) : "";
         const facts = [isPending(row, context.state), context.canAnswer, context.state.hands.length, output.length];
         const log = [row.isLive, row.confirmation?.seq, row.startedAt, row.result?.seq, row.hasChange];
+        const more = [isGrantAsked(row, context.state), context.imagesOf(row.images) !== null];
         const input = row.isLive ? JSON.stringify(row.input).length : "";
-        return [...facts, ...log, input, output.slice(-32)].join("|");
+        return [...facts, ...log, ...more, input, output.slice(-32)].join("|");
       }
       default:
         return assertNever(row);
@@ -77,7 +81,7 @@ export class Conversation {
   #render(row: Row, context: ConversationContext): HTMLElement {
     switch (row.kind) {
       case "user":
-        return userView(row, isQueued(row, context.state));
+        return userView(row, isQueued(row, context.state), imageViews(row.images, context.imagesOf(row.images)));
       case "agent": {
         const markdown = renderMarkdown(row.text, {
           openLink: (href) => context.post({ type: "open_link", href }),
@@ -88,7 +92,7 @@ export class Conversation {
       case "thinking":
         return this.#thinkingView(row);
       case "note":
-        return noteView(row, context.post);
+        return this.#noteView(row, context.post);
       case "grant": {
         const { decide, canAnswer } = context;
         return renderGrant(row, { decide, canAnswer, isPending: isAsked(row, context.state) });
@@ -108,9 +112,11 @@ export class Conversation {
       post: context.post,
       answer: context.answer,
       isPending: pending,
+      isGrantAsked: isGrantAsked(row, context.state),
       canAnswer: context.canAnswer,
       showHand: context.state.hands.length > 1,
       output: context.outputOf(row.id),
+      images: context.imagesOf(row.images),
       isOpen: this.#toggled.get(row.key) ?? (running || waiting || row.hasChange || row.result?.is_error === true),
       onToggle: (open) => this.#toggled.set(row.key, open),
     });
@@ -119,18 +125,32 @@ export class Conversation {
   #thinkingView(row: ThinkingRow): HTMLElement {
     const label = row.isLive ? "Thinking…" : row.text === "" ? "Thought (not shown)" : "Thought";
     if (row.text === "") return h("article", { class: "row thinking" }, h("span", { class: "label" }, label));
-    const details = h(
-      "details",
-      { open: this.#toggled.get(row.key) ?? false },
-      h(
-        "summary",
-        { onclick: () => this.#toggled.set(row.key, !details.open) },
-        label,
-        h("span", { class: "glimpse" }, row.text.slice(-120).replaceAll("\n", " ")),
-      ),
-      h("div", { class: "thought" }, row.text),
-    );
+    const glimpse = h("span", { class: "glimpse" }, row.text.slice(-120).replaceAll("\n", " "));
+    const details = this.#foldable(row.key, [label, glimpse], h("div", { class: "thought" }, row.text));
     return h("article", { class: "row thinking", "aria-label": label }, details);
+  }
+
+  #noteView(row: NoteRow, post: (message: FromPage) => void): HTMLElement {
+    const actions: HTMLElement[] = [];
+    if (row.action === "set_key") actions.push(button("Set API key", "primary", () => post({ type: "set_api_key" })));
+    if (row.action === "settings") {
+      const open: FromPage = { type: "open_settings", query: "manyHands.model" };
+      actions.push(button("Open settings", "secondary", () => post(open)));
+    }
+    if (row.action !== null) actions.push(button("Try again", "secondary", () => post({ type: "wake" })));
+    const text =
+      row.details === ""
+        ? h("span", { role: row.level === "error" ? "alert" : "note" }, row.text)
+        : this.#foldable(row.key, [row.text], h("div", { class: "more" }, row.details));
+    return h("article", { class: `row note ${row.level}` }, text, ...actions);
+  }
+
+  /** Closed until the person opens it, and then as they left it. */
+  #foldable(key: string, summary: readonly (string | HTMLElement)[], body: HTMLElement): HTMLElement {
+    const onclick = (): void => void this.#toggled.set(key, !details.open);
+    const open = this.#toggled.get(key) ?? false;
+    const details = h("details", { open }, h("summary", { onclick }, ...summary), body);
+    return details;
   }
 }
 
@@ -148,6 +168,10 @@ function isPending(row: CallRow, state: SessionState): boolean {
   return state.unanswered.some((use) => use.id === row.id);
 }
 
+function isGrantAsked(row: CallRow, state: SessionState): boolean {
+  return row.grantsAsked.some((asked) => state.grants_asked.some(({ id }) => id === asked));
+}
+
 function isAsked(row: GrantRow, state: SessionState): boolean {
   return row.decision === null && state.grants_asked.some(({ id }) => id === row.id);
 }
@@ -159,12 +183,7 @@ function isQueued(row: UserRow, state: SessionState): boolean {
   );
 }
 
-function userView(row: UserRow, queued: boolean): HTMLElement {
-  const images = row.images.map(({ media_type, data }) =>
-    /^image\/(png|jpeg|gif|webp)$/.test(media_type) && /^[A-Za-z0-9+/=]+$/.test(data)
-      ? h("img", { src: `data:${media_type};base64,${data}`, alt: "Attached image" })
-      : h("span", {}, "[image]"),
-  );
+function userView(row: UserRow, queued: boolean, images: readonly HTMLElement[]): HTMLElement {
   return h(
     "article",
     { class: `row user${queued ? " queued" : ""}`, "aria-label": queued ? "You, queued" : "You" },
@@ -172,15 +191,4 @@ function userView(row: UserRow, queued: boolean): HTMLElement {
     ...images,
     queued && h("div", { class: "hint" }, "Queued: the agent reads it with its next step"),
   );
-}
-
-function noteView(row: NoteRow, post: (message: FromPage) => void): HTMLElement {
-  const actions: HTMLElement[] = [];
-  if (row.action === "set_key") actions.push(button("Set API key", "primary", () => post({ type: "set_api_key" })));
-  if (row.action === "settings") {
-    actions.push(button("Open settings", "secondary", () => post({ type: "open_settings", query: "manyHands.model" })));
-  }
-  if (row.action !== null) actions.push(button("Try again", "secondary", () => post({ type: "wake" })));
-  const text = h("span", { role: row.level === "error" ? "alert" : "note" }, row.text);
-  return h("article", { class: `row note ${row.level}` }, text, ...actions);
 }

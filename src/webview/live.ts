@@ -3,6 +3,7 @@ import type { StreamEvent } from "../core/events.ts";
 import type { EventId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { partialObject } from "./partialJson.ts";
+import { NO_IMAGES } from "./rows.ts";
 import type { Row } from "./rows.ts";
 
 interface LivePart {
@@ -78,6 +79,8 @@ export class Live {
         asked: false,
         confirmation: null,
         startedAt: null,
+        images: NO_IMAGES,
+        grantsAsked: [],
         result: null,
         hasChange: false,
         isLive: true,

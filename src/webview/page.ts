@@ -7,6 +7,7 @@ import type { GrantDecision } from "../core/vault.ts";
 import { Composer, newEventId } from "./composer.ts";
 import { Conversation } from "./conversation.ts";
 import { button, durationText, h } from "./dom.ts";
+import { EventImages } from "./eventImages.ts";
 import { renderHeader, statusText } from "./header.ts";
 import type { HeaderState } from "./header.ts";
 import { Live } from "./live.ts";
@@ -34,6 +35,7 @@ class Page {
   readonly #timeline = new Timeline();
   readonly #live = new Live();
   readonly #conversation = new Conversation();
+  readonly #images = new EventImages((seq) => this.#post({ type: "images", seq }));
   readonly #composer: Composer;
   readonly #headerSlot = h("div", { class: "header-slot" });
   readonly #scroller = h("section", { class: "scroller", tabindex: "0", "aria-label": "Conversation" });
@@ -128,6 +130,9 @@ class Page {
       case "stream":
         this.#streamed(message.event);
         break;
+      case "images":
+        this.#images.take(message.seq, message.images);
+        break;
       case "notice":
         this.#tell(message.level, message.message);
         break;
@@ -145,6 +150,7 @@ class Page {
   #init(message: Extract<ToPage, { type: "init" }>): void {
     this.#session = message.info.id;
     this.#live.clear();
+    this.#images.clear();
     for (const event of message.live) this.#live.take(event);
     this.#setInfo({ ...message, paused: message.info.paused });
     this.#follows = true;
@@ -238,6 +244,7 @@ class Page {
       state: state.info.state,
       canAnswer: canWrite,
       outputOf: (id) => this.#live.output(id),
+      imagesOf: (images) => this.#images.of(images),
     });
     this.#updateComposer(state, canWrite);
     this.#follow();

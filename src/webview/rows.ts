@@ -3,15 +3,24 @@ import type { ModelUsage, StoredEvent } from "../core/events.ts";
 import { lastsText, scopeText } from "../core/grantText.ts";
 import type { EventId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
+import type { PageImage } from "../core/pageProtocol.ts";
 import { isKnown } from "../core/sessionState.ts";
 import type { AnyEvent } from "../core/sessionState.ts";
+
+/** Where an event's images are: in it, or, where only a preview of them is, with the host. */
+export interface ImagesOf {
+  readonly seq: number;
+  readonly images: readonly PageImage[];
+  readonly areCut: boolean;
+}
+export const NO_IMAGES: ImagesOf = { seq: 0, images: [], areCut: false };
 
 export interface UserRow {
   readonly kind: "user";
   readonly key: string;
   readonly seq: number;
   readonly text: string;
-  readonly images: readonly { readonly media_type: string; readonly data: string }[];
+  readonly images: ImagesOf;
 }
 interface AgentRow {
   readonly kind: "agent";
@@ -37,6 +46,10 @@ export interface CallRow {
   readonly confirmation: StoredEvent<"user.tool_confirmation"> | null;
   readonly startedAt: string | null;
   readonly result: StoredEvent<"agent.tool_result"> | null;
+  /** Of the result. */
+  readonly images: ImagesOf;
+  /** Requests for a grant that its hand has made since it runs, answered or not. */
+  readonly grantsAsked: readonly EventId[];
   readonly hasChange: boolean;
   /** The input is still streaming. */
   readonly isLive: boolean;
@@ -55,6 +68,8 @@ export interface NoteRow {
   readonly key: string;
   readonly level: "quiet" | "error" | "retrying";
   readonly text: string;
+  /** More about it, folded at first; empty: nothing. */
+  readonly details: string;
   readonly action: "wake" | "set_key" | "settings" | null;
 }
 export type Row = UserRow | AgentRow | ThinkingRow | CallRow | GrantRow | NoteRow;
@@ -65,7 +80,9 @@ export function rowsOf(events: readonly AnyEvent[]): readonly Row[] {
   const rows: Row[] = [];
   for (const event of events) {
     const row = isKnown(event) ? rowOf(event, facts) : note(event, `Event of an unknown type: ${event.type}`);
-    if (row !== null) rows.push(row);
+    if (row === null) continue;
+    const isReady = isKnown(event) && event.type === "hand.provisioned";
+    rows.splice(isReady ? placeOfReady(rows, event) : rows.length, 0, row);
   }
   return rows;
 }
@@ -79,6 +96,7 @@ interface Facts {
   readonly given: ReadonlyMap<EventId, StoredEvent<"vault.grant_given">>;
   /** By the ids of grants. */
   readonly revoked: ReadonlySet<string>;
+  readonly asked: readonly StoredEvent<"vault.grant_requested">[];
   readonly changed: ReadonlySet<EventId>;
   /** Requests whose end is here and is a failure: their blocks do not count. */
   readonly failed: ReadonlySet<EventId>;
@@ -91,6 +109,7 @@ function collect(events: readonly StoredEvent[]): Facts {
   const decisions = new Map<EventId, StoredEvent<"user.grant_decision">>();
   const given = new Map<EventId, StoredEvent<"vault.grant_given">>();
   const revoked = new Set<string>();
+  const asked: StoredEvent<"vault.grant_requested">[] = [];
   const changed = new Set<EventId>();
   const failed = new Set<EventId>();
   for (const event of events) {
@@ -98,6 +117,7 @@ function collect(events: readonly StoredEvent[]): Facts {
     else if (event.type === "user.tool_confirmation") {
       if (!confirmations.has(event.tool_use_id)) confirmations.set(event.tool_use_id, event);
     } else if (event.type === "hand.call_started") started.set(event.tool_use_id, event.processed_at);
+    else if (event.type === "vault.grant_requested") asked.push(event);
     else if (event.type === "user.grant_decision") decisions.set(event.grant_request_id, event);
     else if (event.type === "vault.grant_given" && event.grant_request_id !== undefined) {
       given.set(event.grant_request_id, event);
@@ -105,7 +125,7 @@ function collect(events: readonly StoredEvent[]): Facts {
     else if (event.type === "hand.file_change") changed.add(event.tool_use_id);
     else if (event.type === "span.model_request_end" && event.is_error) failed.add(event.model_request_start_id);
   }
-  return { results, confirmations, started, decisions, given, revoked, changed, failed };
+  return { results, confirmations, started, decisions, given, revoked, asked, changed, failed };
 }
 
 function rowOf(event: StoredEvent, facts: Facts): Row | null {
@@ -141,7 +161,7 @@ function rowOf(event: StoredEvent, facts: Facts): Row | null {
           : "Older tool output left the model's context. It is still here, in the log.",
       );
     case "hand.provisioned":
-      return note(event, `Hand ${event.hand} is ready: ${event.description}`);
+      return { ...note(event, `Hand ${event.hand} is ready`), details: event.description };
     case "hand.provision_failed":
       return note(event, `Hand ${event.hand} could not be provisioned: ${event.message}`, "error");
     case "hand.lost":
@@ -181,16 +201,35 @@ function rowOf(event: StoredEvent, facts: Facts): Row | null {
   }
 }
 
+/** A hand is made while the calls for it wait: where those come last, it stands before them. */
+function placeOfReady(rows: readonly Row[], { hand, processed_at }: StoredEvent<"hand.provisioned">): number {
+  let place = rows.length;
+  for (let at = rows.length - 1; at >= 0; at -= 1) {
+    const row = rows[at];
+    if (row?.kind !== "call") break;
+    const waited = row.startedAt === null || row.startedAt >= processed_at;
+    if (waited && (row.hand === null || row.hand === hand)) place = at;
+  }
+  return place;
+}
+
+function imagesOf({ seq, content, payload_ref }: StoredEvent<"user.message" | "agent.tool_result">): ImagesOf {
+  const images = content.flatMap((block) => (block.type === "image" ? [block.source] : []));
+  return images.length === 0 ? NO_IMAGES : { seq, images, areCut: payload_ref !== undefined };
+}
+
 function userRow(event: StoredEvent<"user.message">): UserRow {
   const text = event.content
     .map((block) => (block.type === "text" ? block.text : ""))
     .join("\n")
     .trim();
-  const images = event.content.flatMap((block) => (block.type === "image" ? [block.source] : []));
-  return { kind: "user", key: event.id, seq: event.seq, text, images };
+  return { kind: "user", key: event.id, seq: event.seq, text, images: imagesOf(event) };
 }
 
 function callRow(event: StoredEvent<"agent.tool_use">, facts: Facts): CallRow {
+  const result = facts.results.get(event.id) ?? null;
+  const startedAt = facts.started.get(event.id) ?? null;
+  const isRunning = startedAt !== null && result === null;
   return {
     kind: "call",
     key: event.id,
@@ -200,8 +239,12 @@ function callRow(event: StoredEvent<"agent.tool_use">, facts: Facts): CallRow {
     hand: event.hand ?? null,
     asked: event.evaluated_permission === "ask",
     confirmation: facts.confirmations.get(event.id) ?? null,
-    startedAt: facts.started.get(event.id) ?? null,
-    result: facts.results.get(event.id) ?? null,
+    startedAt,
+    result,
+    images: result === null ? NO_IMAGES : imagesOf(result),
+    grantsAsked: isRunning
+      ? facts.asked.filter((ask) => ask.hand === event.hand && ask.processed_at >= startedAt).map(({ id }) => id)
+      : [],
     hasChange: facts.changed.has(event.id),
     isLive: false,
   };
@@ -211,10 +254,10 @@ function errorRow(event: StoredEvent<"session.error">): NoteRow {
   const { message, retry_status, retry_after_ms } = event.error;
   if (retry_status === "retrying") {
     const when = retry_after_ms === undefined ? "" : ` Trying again in ${Math.ceil(retry_after_ms / 1000)} s.`;
-    return { kind: "note", key: event.id, level: "retrying", text: `${message}${when}`, action: null };
+    return note(event, `${message}${when}`, "retrying");
   }
   const action = /Set API Key/.test(message) ? "set_key" : /manyHands\./.test(message) ? "settings" : "wake";
-  return { kind: "note", key: event.id, level: "error", text: message, action };
+  return { ...note(event, message, "error"), action };
 }
 
 function usedText({ method, origin, path }: StoredEvent<"vault.credential_used">): string {
@@ -222,18 +265,24 @@ function usedText({ method, origin, path }: StoredEvent<"vault.credential_used">
 }
 
 function note(event: AnyEvent, text: string, level: NoteRow["level"] = "quiet"): NoteRow {
-  return { kind: "note", key: event.id, level, text, action: null };
+  return { kind: "note", key: event.id, level, text, details: "", action: null };
 }
 
 export type CallStatus =
   "writing" | "waiting" | "queued" | "running" | "done" | "failed" | "background" | "denied" | "stopped" | "unknown";
 
 /** Where a call is, as one word for the style and words for the person. The words are never more certain than the log. */
-export function callStatus(row: CallRow, isPending: boolean): { readonly status: CallStatus; readonly text: string } {
+export function callStatus(
+  row: CallRow,
+  { isPending, isGrantAsked }: { readonly isPending: boolean; readonly isGrantAsked: boolean },
+): { readonly status: CallStatus; readonly text: string } {
   if (row.isLive) return { status: "writing", text: "being written" };
   const { result } = row;
   if (result === null) {
-    if (row.startedAt !== null) return { status: "running", text: "running" };
+    if (row.startedAt !== null) {
+      // Not "it waits": something else in its hand may have asked.
+      return { status: "running", text: isGrantAsked ? "grant asked for, running" : "running" };
+    }
     const waits = isPending && row.asked && row.confirmation === null;
     return waits ? { status: "waiting", text: "waits for you" } : { status: "queued", text: "waits for its turn" };
   }

@@ -1,13 +1,19 @@
 /** The page of a session as a person meets it: length, following, gaps, approvals by keyboard, and text that means harm. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import type { FromPage } from "../../src/core/pageProtocol.ts";
+import { root } from "../../scripts/pinnedNode.mjs";
+import type { EventId } from "../../src/core/ids.ts";
 import { findChromium } from "../../scripts/chromium.mjs";
 import { openBrowser } from "../vscode/host/browser.ts";
 import { skipUnless } from "../vscode/host/skip.ts";
 import { openPage } from "./pageHost.ts";
 import type { PageHost } from "./pageHost.ts";
 import { asks, created, numbering, runs, turn } from "./samples.ts";
+
+const ICON = path.join(root, "media", "icon.png");
 
 type Emitted = Extract<FromPage, { type: "emit" }>["event"];
 
@@ -183,6 +189,31 @@ describe("the page of a session", function () {
     const [event] = emitted(opened);
     assert.ok(event?.type === "user.tool_confirmation");
     assert.deepEqual([event.result, event.deny_message], ["deny", "Use the container."]);
+  });
+
+  it("shows the images of a result, and asks for those of which the log has only a preview", async () => {
+    const next = numbering();
+    const images = [{ media_type: "image/png", data: readFileSync(ICON).toString("base64") }];
+    const cut = images.map(
+      (source) => ({ type: "image", source: { type: "base64", ...source, data: "iVBO" } }) as const,
+    );
+    const history = next(created, ...turn("Look.", "I look."), ...asks("shoot"));
+    host = await openPage(browser, { history, images });
+    const uses = history.findLast(({ type }) => type === "agent.tool_use");
+    const outcome = { kind: "exited", code: 0 } as const;
+    const [result] = next({
+      ...{ type: "agent.tool_result", tool_use_id: uses?.id as EventId, content: cut, is_error: false, outcome },
+    });
+    assert.ok(result !== undefined);
+    await host.append([{ ...result, payload_ref: { sha256: "0".repeat(64), bytes: 1 } }]);
+    await host.page.locator(".call summary").last().click();
+    const image = host.page.locator("img.image");
+    await image.waitFor();
+    await until(host.page, () => image.evaluate((element) => (element as HTMLImageElement).naturalWidth > 0));
+    assert.deepEqual(
+      host.sent.filter(({ type }) => type === "images"),
+      [{ type: "images", seq: result.seq }],
+    );
   });
 
   it("shows what is hidden in a command that it asks about", async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { root } from "../../scripts/pinnedNode.mjs";
-import type { FromPage, ToPage } from "../../src/core/pageProtocol.ts";
+import type { FromPage, PageImage, ToPage } from "../../src/core/pageProtocol.ts";
 import type { SessionInfo } from "../../src/core/service.ts";
 import { EMPTY_STATE, foldSession } from "../../src/core/sessionState.ts";
 import type { AnyEvent, SessionState } from "../../src/core/sessionState.ts";
@@ -27,6 +27,8 @@ export interface PageOptions {
   readonly history: readonly AnyEvent[];
   readonly changes?: Partial<SessionInfo>;
   readonly facts?: Partial<Pick<Extract<ToPage, { type: "init" }>, "rehearsal" | "trusted" | "live">>;
+  /** What the images of any event are where they are asked for. */
+  readonly images?: readonly PageImage[];
   readonly theme?: Theme;
   readonly size?: { readonly width: number; readonly height: number };
 }
@@ -111,6 +113,7 @@ export async function openPage(browser: Browser, options: PageOptions): Promise<
     if (message.type === "ready") {
       await post({ type: "init", ...facts(), last_seq, live: options.facts?.live ?? [] });
     }
+    if (message.type === "images") await post({ type: "images", seq: message.seq, images: options.images ?? [] });
     if (message.type !== "slice") return;
     const { request_id, from = 1, to = last_seq, limit, order } = message;
     const range = log.slice(from - 1, to);

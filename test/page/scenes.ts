@@ -59,7 +59,7 @@ function fixed(): NewEvent[] {
   return [
     person("Find out why the test fails, and fix it."),
     working,
-    { type: "hand.provisioned", hand: "local", kind: "local", instance: "local-1", description: "this computer" },
+    { type: "hand.provisioned", hand: "local", kind: "local", instance: "local-1", description: shell },
     ...answer({
       thought: "I should look at the test first.\nThen at the code.",
       text: "I run the test first.",
@@ -175,6 +175,8 @@ function troubled(): Scene {
 }
 
 const holder = { epoch: 4, owner: "VS Code on birch, process 4711" };
+const shell =
+  "this computer (linux 6.1.0, x64), start directory /home/kim/orchard, confined: only the start directory and /tmp can be written";
 const newer = "This log was written by a newer version of Many Hands. It can be read, not continued.";
 
 export const scenes = {

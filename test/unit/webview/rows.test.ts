@@ -89,6 +89,52 @@ describe("rows of a log", () => {
     assert.equal((action("See manyHands.model.id.", "exhausted") as unknown[])[1], "settings");
   });
 
+  it("put a hand that is ready before the calls that waited for it, and not before what came earlier", () => {
+    const readyOf = (hand: string): NewEvent => ({
+      ...{ type: "hand.provisioned", hand, kind: "local", instance: "i", description: "a shell" },
+    });
+    const ready = readyOf("local");
+    const started: NewEvent = { type: "hand.call_started", tool_use_id: call, hand: "local", instance: "i" };
+    const kinds = (...events: readonly NewEvent[]): string =>
+      rowsOf(logOf(events))
+        .map(({ kind }) => kind)
+        .join(" ");
+    assert.equal(kinds(says("I look."), uses("bash"), ready, started), "agent note call");
+    assert.equal(kinds(uses("bash"), started, ready), "call note");
+    assert.equal(kinds(uses("bash"), says("So."), ready), "call agent note");
+    assert.equal(kinds(uses("bash"), readyOf("box")), "call note");
+    const [row] = rowsOf(logOf([ready]));
+    assert.deepEqual(row?.kind === "note" && [row.text, row.details], ["Hand local is ready", "a shell"]);
+  });
+
+  it("name the requests for a grant that a call's hand has made since it runs", () => {
+    const started: NewEvent = { type: "hand.call_started", tool_use_id: call, hand: "local", instance: "i" };
+    const asks = (hand: string, id: string): NewEvent => ({
+      ...{ type: "vault.grant_requested", id: eventId(id), hand, credential_id: "c", credential_name: "code" },
+      ...{
+        scope: { kind: "http", origin: "https://x.example", path_prefix: "/", methods: ["GET"] },
+        method: "GET",
+        path: "/",
+      },
+    });
+    const askedOf = (...events: readonly NewEvent[]): readonly string[] =>
+      rowsOf(logOf(events)).flatMap((row) => (row.kind === "call" ? row.grantsAsked : []));
+    const all = [asks("local", "early"), uses("bash"), started, asks("local", "mine"), asks("box", "other")];
+    assert.deepEqual(askedOf(...all), [eventId("mine")]);
+    assert.deepEqual(askedOf(...all, gives({ kind: "exited", code: 0 })), []);
+  });
+
+  it("know where the images of a message or a result are", () => {
+    const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "AAAA" } } as const;
+    const result: NewEvent = { ...gives({ kind: "exited", code: 0 }), content: [image] } as NewEvent;
+    const [whole] = [callOf(uses("shot"), result).images];
+    assert.deepEqual(whole, { seq: 2, images: [image.source], areCut: false });
+    const events = logOf([uses("shot"), result]);
+    const cut = events.map((event) => ({ ...event, payload_ref: { sha256: "0", bytes: 1 } }) as AnyEvent);
+    const [row] = rowsOf(cut);
+    assert.equal(row?.kind === "call" && row.images.areCut, true);
+  });
+
   it("show nothing for events that say nothing to a person", () => {
     const quiet: NewEvent[] = [
       { type: "session.status_running" },
@@ -101,7 +147,8 @@ describe("rows of a log", () => {
 });
 
 describe("the status of a call in words", () => {
-  const text = (row: CallRow, isPending = true): string => callStatus(row, isPending).text;
+  const text = (row: CallRow, isPending = true, isGrantAsked = false): string =>
+    callStatus(row, { isPending, isGrantAsked }).text;
   const started: NewEvent = { type: "hand.call_started", tool_use_id: call, hand: "local", instance: "i" };
 
   it("says who it waits for", () => {
@@ -110,10 +157,11 @@ describe("the status of a call in words", () => {
     assert.equal(text(callOf(uses("bash"), answered)), "waits for its turn");
     assert.equal(text(callOf(uses("bash", "allow"))), "waits for its turn");
     assert.equal(text(callOf(uses("bash"), started)), "running");
+    assert.equal(text(callOf(uses("bash"), started), true, true), "grant asked for, running");
   });
 
   it("asks nothing of the person once the session does not know the call any more", () => {
-    assert.equal(callStatus(callOf(uses("bash")), false).status, "queued");
+    assert.equal(callStatus(callOf(uses("bash")), { isPending: false, isGrantAsked: false }).status, "queued");
   });
 
   it("is never more certain than the log", () => {
