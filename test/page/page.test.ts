@@ -202,7 +202,11 @@ describe("the page of a session", function () {
     const uses = history.findLast(({ type }) => type === "agent.tool_use");
     const outcome = { kind: "exited", code: 0 } as const;
     const [result] = next({
-      ...{ type: "agent.tool_result", tool_use_id: uses?.id as EventId, content: cut, is_error: false, outcome },
+      type: "agent.tool_result",
+      tool_use_id: uses?.id as EventId,
+      content: cut,
+      is_error: false,
+      outcome,
     });
     assert.ok(result !== undefined);
     await host.append([{ ...result, payload_ref: { sha256: "0".repeat(64), bytes: 1 } }]);

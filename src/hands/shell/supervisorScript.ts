@@ -60,6 +60,9 @@ export interface SupervisorOptions {
   readonly callEnvironment?: () => string;
 }
 
+/** What a far end must have besides its shell; of busybox it is enough. */
+const PROGRAMS = ["cat", "chmod", "cp", "dd", "grep", "head", "mkdir", "mv", "rm", "tail"];
+
 /** Between the words of the first answer. */
 export const UNIT = "\u001f";
 
@@ -282,6 +285,10 @@ exec 8>&2 9>&1 >/dev/null
 # Who asked may be gone before the answer: what was asked for is done all the same. Calls do not inherit a trap.
 trap : PIPE
 mh_refuse() { mh_reply "0 refused $*"; exit 1; }
+# Without them an answer would be no answer: better said now than read wrongly later.
+for mh_i in ${PROGRAMS.join(" ")}; do
+  command -v "$mh_i" >/dev/null 2>&1 || mh_refuse "there is no $mh_i: a hand needs sh and these programs: ${PROGRAMS.join(" ")}"
+done
 MH_U=$(umask)
 umask 077
 unset OLDPWD

@@ -117,20 +117,26 @@ for (const [name, argv] of Object.entries(SHELLS)) {
 
 describe("a hand with few programs", function () {
   this.timeout(60_000);
-  const few = "sh bash cat rm mkdir stat od uname id";
+  const needed = "cat chmod cp dd grep head mkdir mv rm tail";
+  const few = `sh bash stat od uname id ${needed}`;
 
   before(function () {
     skipUnless(this, process.platform !== "win32", "it needs a shell");
   });
 
+  it("is refused where one is missing that it cannot do without, and told which", async () => {
+    for (const missing of needed.split(" ")) {
+      const folder = await realpath(await mkdtemp(join(tmpdir(), "many-hands-leader-")));
+      const others = few.split(" ").filter((program) => program !== missing);
+      await assert.rejects(withPrograms(folder, others), new RegExp(`there is no ${missing}: a hand needs sh and`));
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   for (const [what, programs] of Object.entries({ mkfifo: few, setsid: `${few} mkfifo` })) {
     it(`runs its calls where there is no ${what}`, async () => {
       const folder = await realpath(await mkdtemp(join(tmpdir(), "many-hands-leader-")));
-      await mkdir(join(folder, "bin"));
-      for (const program of programs.split(" ")) {
-        await symlink(await programOf(program), join(folder, "bin", program));
-      }
-      const hand = await open(folder, ["sh"], join(folder, "bin"));
+      const hand = await withPrograms(folder, programs.split(" "));
       try {
         await bash(hand, "export FRUIT=apple");
         const { result } = await bash(hand, "echo $FRUIT");
@@ -142,6 +148,12 @@ describe("a hand with few programs", function () {
     });
   }
 });
+
+async function withPrograms(folder: string, programs: readonly string[]): Promise<Hand> {
+  await mkdir(join(folder, "bin"));
+  for (const program of programs) await symlink(await programOf(program), join(folder, "bin", program));
+  return open(folder, ["sh"], join(folder, "bin"));
+}
 
 async function open(folder: string, argv: readonly string[], path = process.env["PATH"]): Promise<Hand> {
   const environment = (): NodeJS.ProcessEnv => ({ ...process.env, HOME: folder, PATH: path });

@@ -91,7 +91,11 @@ describe("rows of a log", () => {
 
   it("put a hand that is ready before the calls that waited for it, and not before what came earlier", () => {
     const readyOf = (hand: string): NewEvent => ({
-      ...{ type: "hand.provisioned", hand, kind: "local", instance: "i", description: "a shell" },
+      type: "hand.provisioned",
+      hand,
+      kind: "local",
+      instance: "i",
+      description: "a shell",
     });
     const ready = readyOf("local");
     const started: NewEvent = { type: "hand.call_started", tool_use_id: call, hand: "local", instance: "i" };
@@ -110,12 +114,19 @@ describe("rows of a log", () => {
   it("name the requests for a grant that a call's hand has made since it runs", () => {
     const started: NewEvent = { type: "hand.call_started", tool_use_id: call, hand: "local", instance: "i" };
     const asks = (hand: string, id: string): NewEvent => ({
-      ...{ type: "vault.grant_requested", id: eventId(id), hand, credential_id: "c", credential_name: "code" },
-      ...{
-        scope: { kind: "http", origin: "https://x.example", path_prefix: "/", methods: ["GET"] },
-        method: "GET",
-        path: "/",
+      type: "vault.grant_requested",
+      id: eventId(id),
+      hand,
+      credential_id: "c",
+      credential_name: "code",
+      scope: {
+        kind: "http",
+        origin: "https://x.example",
+        path_prefix: "/",
+        methods: ["GET"],
       },
+      method: "GET",
+      path: "/",
     });
     const askedOf = (...events: readonly NewEvent[]): readonly string[] =>
       rowsOf(logOf(events)).flatMap((row) => (row.kind === "call" ? row.grantsAsked : []));
@@ -130,8 +141,8 @@ describe("rows of a log", () => {
     const [whole] = [callOf(uses("shot"), result).images];
     assert.deepEqual(whole, { seq: 2, images: [image.source], areCut: false });
     const events = logOf([uses("shot"), result]);
-    const cut = events.map((event) => ({ ...event, payload_ref: { sha256: "0", bytes: 1 } }) as AnyEvent);
-    const [row] = rowsOf(cut);
+    const [use, cut] = [events[0], { ...events[1], payload_ref: { sha256: "0", bytes: 1 } }];
+    const [row] = rowsOf([use, cut] as AnyEvent[]);
     assert.equal(row?.kind === "call" && row.images.areCut, true);
   });
 
