@@ -5,9 +5,7 @@ import { limits } from "../core/limits.ts";
 import type { SessionService } from "../core/service.ts";
 import { LOCAL_NAME } from "./handSettings.ts";
 import type { HandProblem } from "./handSettings.ts";
-
-/** Changes that come within this time are shown together, in milliseconds. */
-const QUIET_MS = 150;
+import { LateTree } from "./lateTree.ts";
 
 type Item =
   | { readonly kind: "problem"; readonly problem: HandProblem }
@@ -37,44 +35,29 @@ export interface HandsTreePorts {
   readonly report: (what: string, thrown?: unknown) => void;
 }
 
-export class HandsTree implements vscode.TreeDataProvider<Item>, vscode.Disposable {
+export class HandsTree extends LateTree<Item> {
   readonly #ports: HandsTreePorts;
-  readonly #changed = new vscode.EventEmitter<undefined>();
-  readonly onDidChangeTreeData = this.#changed.event;
-  readonly #view: vscode.TreeView<Item>;
-  readonly #listening: readonly { dispose(): void }[];
-  #timer: NodeJS.Timeout | null = null;
   #pinging: NodeJS.Timeout | null = null;
 
   constructor(ports: HandsTreePorts) {
+    super("manyHands.hands");
     this.#ports = ports;
-    this.#view = vscode.window.createTreeView("manyHands.hands", { treeDataProvider: this, showCollapseAll: false });
-    this.#listening = [
+    this.listen(
       ports.service.onDidChangeHands(() => this.refresh()),
       ports.service.onDidChangeSessions(() => this.refresh()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.refresh()),
-      this.#view.onDidChangeVisibility(({ visible }) => this.#pingWhile(visible)),
-    ];
-    this.#pingWhile(this.#view.visible);
+      this.view.onDidChangeVisibility(({ visible }) => this.#pingWhile(visible)),
+    );
+    this.#pingWhile(this.view.visible);
   }
 
   get selected(): HandItem | null {
-    return handOfItem(this.#view.selection[0]);
+    return handOfItem(this.view.selection[0]);
   }
 
-  refresh(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null;
-      this.#changed.fire(undefined);
-    }, QUIET_MS);
-  }
-
-  dispose(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+  override dispose(): void {
     this.#pingWhile(false);
-    for (const listening of this.#listening) listening.dispose();
-    this.#changed.dispose();
-    this.#view.dispose();
+    super.dispose();
   }
 
   async getChildren(item?: Item): Promise<Item[]> {

@@ -1,11 +1,9 @@
 /** The list of sessions in the side bar. */
 import * as vscode from "vscode";
 import type { SessionInfo, SessionService } from "../core/service.ts";
+import { LateTree } from "./lateTree.ts";
 import { describeSession, isWaiting } from "./sessionText.ts";
 import type { SessionGroup } from "./sessionText.ts";
-
-/** Changes that come within this time are shown together, in milliseconds. */
-const QUIET_MS = 150;
 
 type Item =
   { readonly kind: "group"; readonly group: SessionGroup } | { readonly kind: "session"; readonly info: SessionInfo };
@@ -23,42 +21,23 @@ export function sessionOfItem(item: unknown): SessionInfo | null {
   return candidate?.kind === "session" ? candidate.info : null;
 }
 
-export class SessionsTree implements vscode.TreeDataProvider<Item>, vscode.Disposable {
+export class SessionsTree extends LateTree<Item> {
   readonly #service: SessionService;
-  readonly #changed = new vscode.EventEmitter<undefined>();
-  readonly onDidChangeTreeData = this.#changed.event;
-  readonly #view: vscode.TreeView<Item>;
-  readonly #listening: readonly { dispose(): void }[];
-  #timer: NodeJS.Timeout | null = null;
   #infos: readonly SessionInfo[] = [];
 
   constructor(service: SessionService) {
+    super("manyHands.sessions");
     this.#service = service;
-    this.#view = vscode.window.createTreeView("manyHands.sessions", { treeDataProvider: this, showCollapseAll: false });
-    this.#listening = [
+    this.listen(
       service.onDidChangeSessions(() => this.refresh()),
       service.onDidAppendEvent(({ event }) => {
         if (/^(session|user|vault)\./.test(event.type)) this.refresh();
       }),
-    ];
+    );
   }
 
   get selected(): SessionInfo | null {
-    return sessionOfItem(this.#view.selection[0]);
-  }
-
-  refresh(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null;
-      this.#changed.fire(undefined);
-    }, QUIET_MS);
-  }
-
-  dispose(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    for (const listening of this.#listening) listening.dispose();
-    this.#changed.dispose();
-    this.#view.dispose();
+    return sessionOfItem(this.view.selection[0]);
   }
 
   async getChildren(item?: Item): Promise<Item[]> {
@@ -105,7 +84,7 @@ export class SessionsTree implements vscode.TreeDataProvider<Item>, vscode.Dispo
   #showBadge(): void {
     const waiting = this.#infos.filter((info) => isWaiting(info) && !info.state.archived).length;
     const tooltip = waiting === 1 ? "1 session waits for you" : `${waiting} sessions wait for you`;
-    this.#view.badge = waiting === 0 ? undefined : { value: waiting, tooltip };
+    this.view.badge = waiting === 0 ? undefined : { value: waiting, tooltip };
   }
 }
 

@@ -1,12 +1,11 @@
 /** The vault in the side bar: credentials, below each what is granted of it, and the model's key. */
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { messageOf } from "../core/json.ts";
 import type { SessionService } from "../core/service.ts";
 import type { CredentialInfo, Grant, VaultService } from "../core/vault.ts";
+import { LateTree } from "./lateTree.ts";
 import type { ModelKeyInfo } from "./vaultText.ts";
 
-/** Changes that come within this time are shown together, in milliseconds. */
-const QUIET_MS = 150;
 const NO_CREDENTIALS = "Nothing is granted by default. What you add here agents can use, but never see.";
 
 /** What a command is given by the tree. */
@@ -30,40 +29,21 @@ export function vaultItemOf(item: unknown): VaultItem | null {
   return KINDS.includes(candidate?.kind) ? (candidate ?? null) : null;
 }
 
-export class VaultTree implements vscode.TreeDataProvider<VaultItem>, vscode.Disposable {
+export class VaultTree extends LateTree<VaultItem> {
   readonly #ports: VaultTreePorts;
-  readonly #changed = new vscode.EventEmitter<undefined>();
-  readonly onDidChangeTreeData = this.#changed.event;
-  readonly #view: vscode.TreeView<VaultItem>;
-  readonly #listening: readonly { dispose(): void }[];
-  #timer: NodeJS.Timeout | null = null;
 
   constructor(ports: VaultTreePorts) {
+    super("manyHands.vault");
     this.#ports = ports;
-    this.#view = vscode.window.createTreeView("manyHands.vault", { treeDataProvider: this });
-    this.#listening = [
+    this.listen(
       ports.vault.onDidChange(() => this.refresh()),
       ports.service.onDidChangeSessions(() => this.refresh()),
-      this.#view.onDidChangeVisibility(({ visible }) => visible && this.refresh()),
-    ];
+      this.view.onDidChangeVisibility(({ visible }) => visible && this.refresh()),
+    );
   }
 
   get selected(): VaultItem | null {
-    return this.#view.selection[0] ?? null;
-  }
-
-  refresh(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null;
-      this.#changed.fire(undefined);
-    }, QUIET_MS);
-  }
-
-  dispose(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    for (const listening of this.#listening) listening.dispose();
-    this.#changed.dispose();
-    this.#view.dispose();
+    return this.view.selection[0] ?? null;
   }
 
   async getChildren(item?: VaultItem): Promise<VaultItem[]> {
@@ -78,7 +58,7 @@ export class VaultTree implements vscode.TreeDataProvider<VaultItem>, vscode.Dis
 
   /** As with a locked keyring: what to do stands where the rows would be. */
   #failed(thrown: unknown): VaultItem[] {
-    this.#view.message = messageOf(thrown);
+    this.view.message = messageOf(thrown);
     this.#ports.report("the vault cannot be shown", thrown);
     return [];
   }
@@ -90,7 +70,7 @@ export class VaultTree implements vscode.TreeDataProvider<VaultItem>, vscode.Dis
     const credentials = infos.map((info): VaultItem => {
       return { kind: "credential", info, grants: grants.filter(({ credential_id }) => credential_id === info.id) };
     });
-    this.#view.message = credentials.length === 0 && key.isSet ? NO_CREDENTIALS : "";
+    this.view.message = credentials.length === 0 && key.isSet ? NO_CREDENTIALS : "";
     return credentials.length === 0 && !key.isSet ? [] : [...credentials, { kind: "modelKey", key }];
   }
 }

@@ -1,9 +1,10 @@
 /** The `fetch` of sign-ins: only where credentials may travel, never into a private network on a stranger's word, and bounded. */
 import { lookup } from "node:dns/promises";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { ManyHandsError } from "../../core/errors.ts";
 import { messageOf } from "../../core/json.ts";
 import { limits } from "../../core/limits.ts";
+import { isPublicAddress } from "../publicAddress.ts";
 
 export interface GuardPorts {
   readonly fetch: typeof globalThis.fetch;
@@ -15,31 +16,6 @@ export interface Guard {
   readonly fetch: typeof globalThis.fetch;
   /** Rejects with `not_trusted` for an address that must not be asked, or opened in a browser. */
   check(url: URL | string, what: string): Promise<URL>;
-}
-
-const PRIVATE = new BlockList();
-for (const [net, prefix] of [
-  ["0.0.0.0", 8],
-  ["10.0.0.0", 8],
-  ["100.64.0.0", 10],
-  ["127.0.0.0", 8],
-  ["169.254.0.0", 16],
-  ["172.16.0.0", 12],
-  ["192.0.0.0", 24],
-  ["192.168.0.0", 16],
-  ["198.18.0.0", 15],
-  ["224.0.0.0", 3],
-] as const) {
-  PRIVATE.addSubnet(net, prefix, "ipv4");
-}
-for (const [net, prefix] of [
-  ["::", 127],
-  ["64:ff9b::", 96],
-  ["fc00::", 7],
-  ["fe80::", 10],
-  ["ff00::", 8],
-] as const) {
-  PRIVATE.addSubnet(net, prefix, "ipv6");
 }
 
 /**
@@ -102,18 +78,7 @@ async function bounded(response: Response, url: URL): Promise<Response> {
 async function isPrivate(url: URL, resolve: (host: string) => Promise<readonly string[]>): Promise<boolean> {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const addresses = isIP(host) === 0 ? await resolve(host).catch(() => []) : [host];
-  return addresses.some(isPrivateAddress);
-}
-
-function isPrivateAddress(address: string): boolean {
-  const mapped = /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i.exec(address);
-  if (mapped !== null) return PRIVATE.check(mapped[1] ?? dotted(mapped[2] ?? "0", mapped[3] ?? "0"), "ipv4");
-  return isIP(address) === 6 ? PRIVATE.check(address, "ipv6") : PRIVATE.check(address, "ipv4");
-}
-
-function dotted(high: string, low: string): string {
-  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
-  return [a >> 8, a & 255, b >> 8, b & 255].join(".");
+  return addresses.some((address) => !isPublicAddress(address));
 }
 
 function isLoopback({ hostname }: URL): boolean {

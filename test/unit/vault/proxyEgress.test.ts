@@ -1,7 +1,8 @@
 /** Which hosts a limited network allows, and which addresses no hand reaches. */
 import assert from "node:assert/strict";
 import { egressPresets } from "../../../src/vault/proxy/egressPresets.ts";
-import { isHostAllowed, isPublicAddress, parseDestination } from "../../../src/vault/proxy/egressRules.ts";
+import { isHostAllowed, parseDestination } from "../../../src/vault/proxy/egressRules.ts";
+import { isPublicAddress } from "../../../src/vault/publicAddress.ts";
 
 const NOT_PUBLIC = [
   "0.0.0.0",
