@@ -9,7 +9,7 @@ import type { Disposable, Listen } from "../core/listen.ts";
 import { limits } from "../core/limits.ts";
 import type { CredentialInfo, CredentialInput, SecretStore, VaultUse } from "../core/vault.ts";
 import { checkCredential, checkValue } from "./credentialInput.ts";
-import { isBelow } from "./proxy/proxyPath.ts";
+import { isAtPlace } from "./credentialPlace.ts";
 import type { Redactor } from "./redactor.ts";
 import { createSecretRecords } from "./secretRecords.ts";
 import type { SecretRecords } from "./secretRecords.ts";
@@ -109,9 +109,7 @@ export class CredentialBook implements Disposable {
     const nearest = (credential: Credential): number =>
       Math.max(
         -1,
-        ...credential.places
-          .filter((place) => place.origin === use.origin && isBelow(use.path, place.path_prefix))
-          .map(({ path_prefix }) => path_prefix.length),
+        ...credential.places.filter((place) => isAtPlace(use, place)).map(({ path_prefix }) => path_prefix.length),
       );
     const all = await this.#all();
     const usable = all.filter((credential) => isFor(credential, use.kind));

@@ -1,6 +1,7 @@
 /** What a grant covers, and the narrowest one that a use asks for: pure functions. */
 import { matchesPattern } from "../core/refPattern.ts";
 import type { CredentialPlace, GrantScope, VaultUse } from "../core/vault.ts";
+import { isAtPlace } from "./credentialPlace.ts";
 import { isBelow } from "./proxy/proxyPath.ts";
 
 const READING: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -34,7 +35,7 @@ function coversGit(scope: GrantScope, use: VaultUse): boolean {
 /** What the person is asked for: reading is asked for as a whole, everything that changes something as narrowly as it is used. */
 export function scopeFor(use: VaultUse, places: readonly CredentialPlace[]): GrantScope {
   const { kind, origin, path } = use;
-  const place = places.find((each) => each.origin === origin && isBelow(path, each.path_prefix));
+  const place = places.find((each) => isAtPlace(use, each));
   const prefix = place?.path_prefix ?? path;
   if (kind === "git") {
     const { repository = "", refs = [] } = use.git ?? {};

@@ -3,7 +3,7 @@ import { scopeText } from "../core/grantText.ts";
 import type { GrantScope, RefusedUse, UseAuthority, UseDecision, VaultUse } from "../core/vault.ts";
 import type { SessionId } from "../core/ids.ts";
 import type { Credential, CredentialBook } from "./credentialBook.ts";
-import { isBelow } from "./proxy/proxyPath.ts";
+import { isAtPlace } from "./credentialPlace.ts";
 import type { GrantBook } from "./grantBook.ts";
 import { scopeFor } from "./grantScope.ts";
 
@@ -90,10 +90,7 @@ function missing({ credential_name, origin }: VaultUse): string {
 
 /** A credential goes nowhere but where the person said when it was stored, whatever is granted. */
 function outsideOf(credential: Credential, use: VaultUse): string | null {
-  const isInside = credential.places.some(
-    (place) => place.origin === use.origin && isBelow(use.path, place.path_prefix),
-  );
-  if (isInside) return null;
+  if (credential.places.some((place) => isAtPlace(use, place))) return null;
   const places = credential.places.map(({ origin, path_prefix }) => origin + (path_prefix === "/" ? "" : path_prefix));
   return `The credential "${credential.name}" may only go to ${places.join(", ")}. ${VAULT}`;
 }
