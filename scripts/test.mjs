@@ -101,17 +101,19 @@ async function runSuites({ suites, grep, paths }, { chromium, missing }) {
     mochaGroup(parallelSuites.filter((name) => suites.includes(name)).join(", "), quick, { parallel: true, grep }),
   );
   await perform(mochaGroup("integration", files.integration, { parallel: true, grep }));
-  await perform(mochaGroup("the page in the browser", files.page, { grep }));
   if (files.inside.length + files.user.length > 0) await packageExtension();
   const noBrowser = chromium === undefined ? `no Chromium: ${missing.chromium}` : undefined;
   const noServer = existsSync(codeServerEntry) ? undefined : `no code-server: ${missing["code-server"]}`;
   const noHost = desktopProgram() === undefined ? (noServer ?? noBrowser) : undefined;
+  const skip = (name, left, reason) => left.length > 0 && results.push(skippedGroup(name, left, reason));
   const inside = { name: "inside VS Code", files: files.inside, start: (env) => runInside(files.inside, env) };
-  if (noHost !== undefined) results.push(skippedGroup(inside.name, files.inside, noHost));
-  else await perform(inside);
+  if (noHost === undefined) await perform(inside);
+  else skip(inside.name, files.inside, noHost);
+  // Much of it is waiting for pages: two at a time, each with a browser and a VS Code of its own.
   const noClicks = noServer ?? noBrowser;
-  if (noClicks !== undefined) results.push(skippedGroup("in the browser", files.user, noClicks));
-  else await perform(mochaGroup("in the browser", files.user, { grep }));
+  if (noClicks !== undefined) skip("VS Code in the browser", files.user, noClicks);
+  const inBrowser = [...files.page, ...(noClicks === undefined ? files.user : [])];
+  await perform(mochaGroup("in the browser", inBrowser, { parallel: true, grep }));
   rmSync(scratch, { recursive: true, force: true });
   return results;
 }
