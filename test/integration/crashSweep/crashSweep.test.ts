@@ -18,9 +18,12 @@ interface Life {
   readonly stderr: string;
 }
 
-function live(root: string, url: string, crashAt: number): Promise<Life> {
+/** `compiled`: where a life finds its program compiled by the one before. */
+function live(root: string, url: string, crashAt: number, compiled: string): Promise<Life> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", run, root, url, String(crashAt)]);
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", run, root, url, String(crashAt)], {
+      env: { ...process.env, NODE_COMPILE_CACHE: compiled },
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
@@ -86,17 +89,22 @@ describe("a session whose program is killed", function () {
   let server: MessagesServer;
   let points = 0;
   let whole: readonly unknown[] = [];
+  let compiled = "";
 
   before(async () => {
+    compiled = await mkdtemp(join(tmpdir(), "many-hands-compiled-"));
     server = await startMessagesServer({ scenario: sweepScenario, keys: [] });
     await withFolder(async (root) => {
-      const life = await live(root, server.url, 0);
+      const life = await live(root, server.url, 0, compiled);
       points = (JSON.parse(life.stdout) as { points: number }).points;
       whole = conversation(await readLog(root));
       assert.equal(await readFile(join(root, "workspace", COUNT_FILE), "utf8"), EXPECTED_COUNT);
     });
   });
-  after(() => server.close());
+  after(async () => {
+    await server.close();
+    await rm(compiled, { recursive: true, force: true });
+  });
 
   it("tells the same conversation, and ran each command once, whichever point it was killed at", async () => {
     assert.ok(points > 60, `a scenario of ${points} points shows too little`);
@@ -105,9 +113,9 @@ describe("a session whose program is killed", function () {
     const worker = async (): Promise<void> => {
       for (let point = next++; point <= points; point = next++) {
         await withFolder(async (root) => {
-          const first = await live(root, server.url, point);
+          const first = await live(root, server.url, point, compiled);
           if (first.signal !== null) died += 1;
-          const story = first.signal === null ? "" : (await live(root, server.url, 0)).stderr;
+          const story = first.signal === null ? "" : (await live(root, server.url, 0, compiled)).stderr;
           const told = `${first.stderr}${story}`;
           assert.deepEqual(conversation(await readLog(root)), whole, told);
           assert.equal(await readFile(join(root, "workspace", COUNT_FILE), "utf8"), EXPECTED_COUNT, told);
