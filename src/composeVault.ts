@@ -46,6 +46,7 @@ export function composeVault(ports: ComposeVaultPorts): VaultParts {
       entrance: async (...args) => (await load()).entrance(...args),
       gitAccess: async (...args) => (await load()).gitAccess(...args),
       answer: async (...args) => (await load()).answer(...args),
+      endHand: async (...args) => (await load()).endHand(...args),
       endSession: async (...args) => (await load()).endSession(...args),
     },
     fetchFor: (sessionId, url) => async (input, init) => {

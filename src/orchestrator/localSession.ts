@@ -134,6 +134,10 @@ export class LocalSession {
     const text = handsChangedText(before, hands, this.#ports.providers);
     const said: NewEvent = { type: "system.message", content: [{ type: "text", text }] };
     await this.#runner.append(text === "" ? events : [...events, said]);
+    // Before the hand is ended: for that it may have to be found again, with an entrance of its own.
+    const failed = (thrown: unknown): void =>
+      this.#ports.report("the access of a hand could not be taken back", thrown);
+    for (const { name } of gone) await this.#ports.vault?.endHand(this.log.id, name).catch(failed);
     for (const spec of gone) void this.#runner.hands.end(spec, instances[spec.name] ?? null);
   }
 

@@ -57,6 +57,8 @@ export interface SessionVault {
     request: StoredEvent<"vault.grant_requested">,
     decision: GrantDecision,
   ) => Promise<void>;
+  /** The hand was taken from its session: its token ends. */
+  readonly endHand: (sessionId: SessionId, hand: string) => Promise<void>;
   /** The session was archived or deleted: its tokens and grants end. */
   readonly endSession: (sessionId: SessionId) => Promise<void>;
 }

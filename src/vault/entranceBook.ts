@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import type { SessionId } from "../core/ids.ts";
 import { isObject } from "../core/json.ts";
-import type { Disposable } from "../core/listen.ts";
+import { Emitter } from "../core/listen.ts";
+import type { Disposable, Listen } from "../core/listen.ts";
 import type { SecretStore } from "../core/vault.ts";
 import { createSecretRecords } from "./secretRecords.ts";
 import type { SecretRecords } from "./secretRecords.ts";
@@ -17,23 +18,38 @@ export const TOKEN_BYTES = 32;
 
 export class EntranceBook implements Disposable {
   readonly #records: SecretRecords<EntranceRecord>;
+  readonly #ended = new Emitter<string>();
+  /** The key of an entrance whose token has ended, here or in another window. */
+  readonly onDidEnd: Listen<string> = this.#ended.listen;
 
   constructor(secrets: SecretStore) {
     this.#records = createSecretRecords(secrets, "manyHands.vault.entrance:", parseRecord);
+    this.#records.onDidChange((key) => {
+      this.#records.get(key).then(
+        (record) => record === undefined && this.#ended.fire(key),
+        // A store that cannot be read has not said that it ended.
+        () => {},
+      );
+    });
   }
 
   /** Made where there is none. */
   async of(sessionId: SessionId, hand: string): Promise<EntranceRecord> {
-    const existing = await this.#records.get(keyOf(sessionId, hand));
+    const existing = await this.#records.get(entranceKey(sessionId, hand));
     if (existing !== undefined) return existing;
     const record = { token: randomBytes(TOKEN_BYTES).toString("base64url"), port: null };
-    await this.#records.put(keyOf(sessionId, hand), record);
+    await this.#records.put(entranceKey(sessionId, hand), record);
     return record;
   }
 
   async rememberPort(sessionId: SessionId, hand: string, port: number): Promise<void> {
     const record = await this.of(sessionId, hand);
-    if (record.port !== port) await this.#records.put(keyOf(sessionId, hand), { ...record, port });
+    if (record.port !== port) await this.#records.put(entranceKey(sessionId, hand), { ...record, port });
+  }
+
+  /** This hand's token is worth nothing from now on. */
+  endHand(sessionId: SessionId, hand: string): Promise<void> {
+    return this.#records.remove(entranceKey(sessionId, hand));
   }
 
   /** The session's tokens are worth nothing from now on. */
@@ -44,10 +60,11 @@ export class EntranceBook implements Disposable {
 
   dispose(): void {
     this.#records.dispose();
+    this.#ended.dispose();
   }
 }
 
-function keyOf(sessionId: SessionId, hand: string): string {
+export function entranceKey(sessionId: SessionId, hand: string): string {
   return `${sessionId}/${hand}`;
 }
 

@@ -1,5 +1,5 @@
 /** The vault: credentials, grants and entrances put together; the proxy itself is loaded when the first hand asks for it. */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -26,7 +26,7 @@ import { CredentialBook } from "./credentialBook.ts";
 import type { Credential } from "./credentialBook.ts";
 import { credentialSecret } from "./credentialSecret.ts";
 import type { TokenPorts } from "./credentialSecret.ts";
-import { EntranceBook, TOKEN_BYTES } from "./entranceBook.ts";
+import { EntranceBook, entranceKey, TOKEN_BYTES } from "./entranceBook.ts";
 import { GrantAsking } from "./grantAsking.ts";
 import { GrantBook } from "./grantBook.ts";
 import type { CredentialProxy, ProxyEntrance } from "./proxy/credentialProxy.ts";
@@ -109,6 +109,7 @@ export class Vault implements VaultService, Disposable {
       }),
       this.#credentials.onDidRemove((id) => void this.#grants.removeCredential(id).catch(() => {})),
       this.#grants.onDidChange(() => this.#changed.fire(null)),
+      this.#entrances.onDidEnd((key) => this.#shut((each) => each === key)),
     ];
   }
 
@@ -169,7 +170,7 @@ export class Vault implements VaultService, Disposable {
     const { token, port } = await this.#entrances.of(sessionId, hand);
     this.#ports.redactor.add(token);
     const proxy = await this.#loadedProxy();
-    const key = `${sessionId}/${hand}`;
+    const key = entranceKey(sessionId, hand);
     this.#open.get(key)?.close();
     const opened = proxy.openEntrance({ session_id: sessionId, hand, token, egress });
     this.#open.set(key, opened);
@@ -192,6 +193,8 @@ export class Vault implements VaultService, Disposable {
     const token = randomBytes(TOKEN_BYTES).toString("base64url");
     this.#ports.redactor.add(token);
     const entrance = (await this.#loadedProxy()).openEntrance({ session_id: sessionId, hand, token, egress: null });
+    const key = `${entranceKey(sessionId, hand)} ${randomUUID()}`;
+    this.#open.set(key, entrance);
     const server = createServer((connection) => entrance.accept(connection));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -205,7 +208,7 @@ export class Vault implements VaultService, Disposable {
     return {
       environment,
       close: () => {
-        entrance.close();
+        this.#shut((each) => each === key);
         server.close();
       },
     };
@@ -213,19 +216,29 @@ export class Vault implements VaultService, Disposable {
 
   /** Its entrances are closed, its tokens worth nothing, its grants gone. */
   async endSession(sessionId: SessionId): Promise<void> {
-    for (const [key, entrance] of this.#open) {
-      if (!key.startsWith(`${sessionId}/`)) continue;
-      entrance.close();
-      this.#open.delete(key);
-    }
+    this.#shut((key) => key.startsWith(`${sessionId}/`));
     this.#asking.endSession(sessionId);
     for (const key of this.#used) if (key.includes(` ${sessionId} `)) this.#used.delete(key);
     await Promise.all([this.#entrances.endSession(sessionId), this.#grants.endSession(sessionId)]);
   }
 
+  /** The hand was taken from its session: what it knew of the entrance is worth nothing. */
+  async endHand(sessionId: SessionId, hand: string): Promise<void> {
+    const key = entranceKey(sessionId, hand);
+    this.#shut((each) => each === key || each.startsWith(`${key} `));
+    await this.#entrances.endHand(sessionId, hand);
+  }
+
+  #shut(isMeant: (key: string) => boolean): void {
+    for (const [key, entrance] of this.#open) {
+      if (!isMeant(key)) continue;
+      entrance.close();
+      this.#open.delete(key);
+    }
+  }
+
   dispose(): void {
-    for (const entrance of this.#open.values()) entrance.close();
-    this.#open.clear();
+    this.#shut(() => true);
     void this.#proxy?.then(
       (proxy) => proxy.close(),
       () => {},

@@ -262,6 +262,29 @@ mh_ids() { mh_q=$1; set -- *.g; mh_reply "$mh_q $*"; }
 mh_rm() { mh_no_leader; cd / && rm -rf -- "$MH_J" 2>/dev/null; mh_reply "$1 ok"; }
 `;
 
+const opening = `
+mh_refuse() { mh_reply "0 refused $*"; exit 1; }
+# Without them an answer would be no answer: better said now than read wrongly later.
+mh_needs() {
+  for mh_i in ${PROGRAMS.join(" ")}; do
+    command -v "$mh_i" >/dev/null 2>&1 || mh_refuse "there is no $mh_i: a hand needs sh and these programs: ${PROGRAMS.join(" ")}"
+  done
+}
+mh_home() {
+  mh_m=$(mkdir -p -- "$1" 2>&1) || return 1
+  cd -- "$1" 2>/dev/null || { mh_m="$1 cannot be entered"; return 1; }
+  set -C
+  { printf '%s\\n' "$MH_I" >instance; } 2>/dev/null
+  set +C
+  if [ -s instance ]; then return 0; fi
+  mh_why
+  mh_m="$1: $mh_m"
+  return 1
+}
+# Nobody else may have made it.
+mh_own() { mkdir -m 700 -- "$1" 2>/dev/null; [ -d "$1" ] && [ -O "$1" ] && [ ! -L "$1" ]; }
+`;
+
 /** The first text: definitions, then the opening of the journal, answered as request 0 with `ready` or `refused`. */
 export function supervisorText(options: SupervisorOptions): string {
   const {
@@ -280,15 +303,11 @@ export function supervisorText(options: SupervisorOptions): string {
 MH_N=${quote(nonce)} MH_J=${quote(journal ?? "")} MH_K=${quote(journalName)} MH_I=${quote(instance)} MH_L=${inlineBytes}
 MH_D=${directory} MH_V=${quote(callEnvironment?.() ?? "")} MH_ID=
 MH_LEAD=${quote(leader)}
-${startTime}${leaders}${requests}${files}${peersRequest}
+${startTime}${leaders}${requests}${files}${peersRequest}${opening}
 exec 8>&2 9>&1 >/dev/null
 # Who asked may be gone before the answer: what was asked for is done all the same. Calls do not inherit a trap.
 trap : PIPE
-mh_refuse() { mh_reply "0 refused $*"; exit 1; }
-# Without them an answer would be no answer: better said now than read wrongly later.
-for mh_i in ${PROGRAMS.join(" ")}; do
-  command -v "$mh_i" >/dev/null 2>&1 || mh_refuse "there is no $mh_i: a hand needs sh and these programs: ${PROGRAMS.join(" ")}"
-done
+mh_needs
 MH_U=$(umask)
 umask 077
 unset OLDPWD
@@ -300,19 +319,6 @@ ${
     : ""
 }cd -- "$MH_D" 2>/dev/null || mh_refuse "the directory $MH_D cannot be entered"
 MH_D=$PWD
-mh_home() {
-  mh_m=$(mkdir -p -- "$1" 2>&1) || return 1
-  cd -- "$1" 2>/dev/null || { mh_m="$1 cannot be entered"; return 1; }
-  set -C
-  { printf '%s\\n' "$MH_I" >instance; } 2>/dev/null
-  set +C
-  if [ -s instance ]; then return 0; fi
-  mh_why
-  mh_m="$1: $mh_m"
-  return 1
-}
-# Nobody else may have made it.
-mh_own() { mkdir -m 700 -- "$1" 2>/dev/null; [ -d "$1" ] && [ -O "$1" ] && [ ! -L "$1" ]; }
 if [ -n "$MH_J" ]; then mh_home "$MH_J" || mh_refuse "the journal cannot be made: $mh_m"
 elif [ -n "\${HOME:-}" ] && mh_home "$HOME/.many-hands/$MH_K"; then :
 else

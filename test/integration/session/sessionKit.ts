@@ -61,6 +61,7 @@ function sessionVault(vault: Vault): SessionVault {
     entrance: (...args) => vault.entrance(...args),
     gitAccess: (...args) => vault.gitAccess(...args),
     answer: (...args) => vault.answer(...args),
+    endHand: (...args) => vault.endHand(...args),
     endSession: (...args) => vault.endSession(...args),
   };
 }

@@ -1,8 +1,12 @@
 /** Grants: nothing is granted until a person says so, and then exactly that. */
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import type { StoredEvent } from "../../../src/core/events.ts";
 import { limits } from "../../../src/core/limits.ts";
 import type { GrantDecision, UseDecision } from "../../../src/core/vault.ts";
+import { createCredentialProxy } from "../../../src/vault/proxy/credentialProxy.ts";
+import type { VaultPorts } from "../../../src/vault/vault.ts";
+import { findForms } from "../../../src/vault/valueForms.ts";
 import { gitUse, OTHER, SESSION, TOKEN, VaultKit } from "./vaultKit.ts";
 
 async function answered(
@@ -302,6 +306,25 @@ describe("grants", () => {
     await other.vault.revokeGrant(grant?.id ?? "");
     await aborted(decision.signal);
     assert.deepEqual(await kit.vault.listGrants(), []);
+  });
+
+  it("ended in another window, the entrance of a hand is shut here, with what came in by it", async () => {
+    // None of its own: only the end of the session is to shut it.
+    const deadlines = { headMs: 3_600_000, idleMs: 3_600_000 };
+    const rest = { findForms, apis: () => [], mcpServers: () => [], report: () => {}, deadlines };
+    const ports: Partial<VaultPorts> = {
+      loadProxy: async (authority) => createCredentialProxy({ authority, ...rest }),
+    };
+    const kit = new VaultKit({ ports });
+    const entrance = await kit.vault.entrance(SESSION, "local", null);
+    const kept = await kit.vault.entrance(OTHER, "local", null);
+    const [cut, stays] = [new PassThrough(), new PassThrough()];
+    entrance.accept(cut);
+    kept.accept(stays);
+    await new VaultKit({ secrets: kit.secrets }).vault.endSession(SESSION);
+    await new Promise<void>((resolve) => (cut.destroyed ? resolve() : cut.once("close", () => resolve())));
+    assert.equal(stays.destroyed, false);
+    kit.vault.dispose();
   });
 
   it("a credential that is removed takes its grants along, and is cut", async () => {
