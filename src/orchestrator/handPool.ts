@@ -1,4 +1,5 @@
 /** The hands of one session: provisioned when first needed, found again after a reload, provisioned anew when lost. */
+import { handKey } from "../core/config.ts";
 import type { HandSpec, Resource } from "../core/config.ts";
 import { ManyHandsError } from "../core/errors.ts";
 import type { NewEvent } from "../core/events.ts";
@@ -26,9 +27,16 @@ export interface HandPoolPorts {
   readonly board: HandBoard;
 }
 
+interface Held {
+  readonly hand: Promise<Hand>;
+  /** The session has it no more: what it asks for from now on is refused. */
+  isTaken: boolean;
+}
+
 export class HandPool {
   readonly #ports: HandPoolPorts;
-  readonly #hands = new Map<string, Promise<Hand>>();
+  /** By `handKey`: where another hand has the name now, the former one is not found by it (I12). */
+  readonly #hands = new Map<string, Held>();
   /** By instance: its `hand.provisioned` on its way into the log. */
   readonly #recording = new Map<string, Promise<unknown>>();
   /** By instance: its resources on their way. */
@@ -62,17 +70,17 @@ export class HandPool {
 
   /** The hand if it is there already: for a signal or an acknowledgement, which must not provision one. */
   async existing(name: string): Promise<Hand | null> {
-    try {
-      return (await this.#hands.get(name)) ?? null;
-    } catch {
-      return null;
-    }
+    const spec = this.#specOf(name);
+    const held = spec === undefined ? undefined : this.#hands.get(handKey(spec));
+    return (await held?.hand.catch(() => null)) ?? null;
   }
 
   /** Ends the hand and all that runs in it; the next call provisions another. Nothing where there is none yet. */
   async restart(name: string): Promise<void> {
-    const hand = await this.existing(name);
-    this.#hands.delete(name);
+    const { spec } = this.#find(name);
+    const held = this.#hands.get(handKey(spec));
+    const hand = (await held?.hand.catch(() => null)) ?? null;
+    if (held !== undefined) this.#forget(spec, held);
     this.#ports.board.clear(name);
     if (hand === null) return;
     const message = "It was restarted by the person.";
@@ -84,13 +92,17 @@ export class HandPool {
 
   /** The session has this hand no more: it is ended, and what it left is removed. Never rejects. */
   async end(spec: HandSpec, instance: string | null): Promise<void> {
-    const held = await this.existing(spec.name);
-    this.#hands.delete(spec.name);
+    const held = this.#hands.get(handKey(spec));
+    if (held !== undefined) {
+      held.isTaken = true;
+      this.#forget(spec, held);
+    }
     this.#ports.board.clear(spec.name);
     try {
+      const there = await held?.hand.catch(() => null);
       // One of an earlier life of the program is found again for it.
       const hand =
-        held ?? (instance === null || this.#leavesNothing(spec) ? null : await this.#findAgain(spec, instance));
+        there ?? (instance === null || this.#leavesNothing(spec) ? null : await this.#findAgain(spec, instance));
       await hand?.destroy();
     } catch (thrown) {
       this.#ports.report(`the hand ${spec.name} could not be ended`, thrown);
@@ -99,7 +111,8 @@ export class HandPool {
 
   /** Asks each hand that is there for one round trip; a failure shows in the hand's own state. */
   async ping(): Promise<void> {
-    const names = [...this.#hands.keys()].filter((name) => this.#ports.board.of(name).state === "ready");
+    const all = this.#ports.state().hands.map(({ name }) => name);
+    const names = all.filter((name) => this.#ports.board.of(name).state === "ready");
     await Promise.all(
       names.map(async (name) => {
         const latency = await (await this.existing(name))?.ping?.().catch(() => null);
@@ -126,28 +139,31 @@ export class HandPool {
   async #forEach(act: (hand: Hand) => Promise<void>): Promise<void> {
     const hands = [...this.#hands.values()];
     this.#hands.clear();
-    const outcomes = await Promise.allSettled(hands.map(async (hand) => act(await hand)));
+    const outcomes = await Promise.allSettled(hands.map(async ({ hand }) => act(await hand)));
     for (const outcome of outcomes) {
       if (outcome.status === "rejected") this.#ports.report("a hand could not be let go of", outcome.reason);
     }
   }
 
-  #held(name: string): Promise<Hand> {
-    const existing = this.#hands.get(name);
-    if (existing !== undefined) return existing;
-    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason as Error);
-    const provisioned = this.#provision(name);
-    this.#hands.set(name, provisioned);
-    provisioned.catch(() => this.#forget(name, provisioned));
-    return provisioned;
+  async #held(name: string): Promise<Hand> {
+    const { spec } = this.#find(name);
+    const existing = this.#hands.get(handKey(spec));
+    if (existing !== undefined) return existing.hand;
+    this.#closing.signal.throwIfAborted();
+    const provisioned = Promise.withResolvers<Hand>();
+    const held: Held = { hand: provisioned.promise, isTaken: false };
+    this.#hands.set(handKey(spec), held);
+    held.hand.catch(() => this.#forget(spec, held));
+    provisioned.resolve(this.#provision(name, held));
+    return held.hand;
   }
 
-  async #provision(name: string): Promise<Hand> {
+  async #provision(name: string, held: Held): Promise<Hand> {
     const { spec, provider } = this.#find(name);
     const { board } = this.#ports;
     board.provisioning(name);
     try {
-      const { entrance } = this.#ports;
+      const entrance = entranceUnless(held, this.#ports.entrance);
       const hand = await provider.provision(spec, {
         sessionId: this.#ports.sessionId,
         storagePath: this.#ports.storagePath(name),
@@ -155,18 +171,18 @@ export class HandPool {
         signal: this.#closing.signal,
         ...(entrance === undefined ? {} : { entrance: (egress: Egress | null) => entrance(name, egress) }),
         onProgress: (message) => {
-          board.progress(name, message);
+          if (!held.isTaken) board.progress(name, message);
           this.#ports.report(`hand ${name}: ${message}`);
         },
         openProcess: (other, command) => this.#openProcess(spec, other, command),
       });
-      board.ready(name, hand);
-      hand.onDidLose((message) => void this.#lost(name, hand, message));
+      if (!held.isTaken) board.ready(name, hand);
+      hand.onDidLose((message) => void this.#lost(spec, hand, message));
       hand.onDidFail?.((failure) => void this.#recordError(failure));
       return hand;
     } catch (thrown) {
-      board.failed(name, thrown);
-      if (!this.#closing.signal.aborted) await this.#recordFailure(spec, thrown);
+      if (!held.isTaken) board.failed(name, thrown);
+      if (!this.#closing.signal.aborted && !held.isTaken) await this.#recordFailure(spec, thrown);
       throw thrown;
     }
   }
@@ -221,7 +237,7 @@ export class HandPool {
 
   #missing(name: string, hand: Hand): readonly Resource[] {
     const there = this.#ports.state().mounted[hand.instance] ?? [];
-    const resources = this.#ports.state().hands.find((spec) => spec.name === name)?.resources ?? [];
+    const resources = this.#specOf(name)?.resources ?? [];
     return resources.filter(({ mount_path }) => !there.includes(mount_path));
   }
 
@@ -263,18 +279,23 @@ export class HandPool {
     });
   }
 
+  #specOf(name: string): HandSpec | undefined {
+    return this.#ports.state().hands.find((candidate) => candidate.name === name);
+  }
+
   #find(name: string): { readonly spec: HandSpec; readonly provider: HandProvider } {
-    const spec = this.#ports.state().hands.find((candidate) => candidate.name === name);
+    const spec = this.#specOf(name);
     if (spec === undefined) {
       throw new ManyHandsError("hand_unknown", "hand", `this session has no hand named "${name}"`);
     }
     return { spec, provider: providerOf(this.#ports.providers, spec) };
   }
 
-  async #lost(name: string, hand: Hand, message: string): Promise<void> {
-    const held = this.#hands.get(name);
-    if (held === undefined || (await held.catch(() => null)) !== hand) return;
-    this.#hands.delete(name);
+  async #lost(spec: HandSpec, hand: Hand, message: string): Promise<void> {
+    const held = this.#hands.get(handKey(spec));
+    if (held === undefined || (await held.hand.catch(() => null)) !== hand) return;
+    this.#forget(spec, held);
+    const { name } = spec;
     this.#ports.board.lost(name, message);
     try {
       await this.#ports.emit([{ type: "hand.lost", hand: name, instance: hand.instance, message }]);
@@ -283,9 +304,20 @@ export class HandPool {
     }
   }
 
-  #forget(name: string, provisioned: Promise<Hand>): void {
-    if (this.#hands.get(name) === provisioned) this.#hands.delete(name);
+  #forget(spec: HandSpec, held: Held): void {
+    const key = handKey(spec);
+    if (this.#hands.get(key) === held) this.#hands.delete(key);
   }
+}
+
+/** What a hand that was taken away asks for is not given: the token of that name may be another hand's by now. */
+function entranceUnless(held: Held, entrance: HandPoolPorts["entrance"]): HandPoolPorts["entrance"] {
+  if (entrance === undefined) return undefined;
+  return (...args) => {
+    if (!held.isTaken) return entrance(...args);
+    const message = "This hand was taken from the session while it was provisioned.";
+    return Promise.reject(new ManyHandsError("hand_unavailable", "session", message));
+  };
 }
 
 function errorEvent({ type, message, origin }: HandFailed): NewEvent {

@@ -134,11 +134,11 @@ export class LocalSession {
     const text = handsChangedText(before, hands, this.#ports.providers);
     const said: NewEvent = { type: "system.message", content: [{ type: "text", text }] };
     await this.#runner.append(text === "" ? events : [...events, said]);
-    // Before the hand is ended: for that it may have to be found again, with an entrance of its own.
+    for (const spec of gone) void this.#runner.hands.end(spec, instances[spec.name] ?? null);
+    // Nobody waits for it: a keyring may ask a person first. Who wants an entrance of that name after this waits for it there.
     const failed = (thrown: unknown): void =>
       this.#ports.report("the access of a hand could not be taken back", thrown);
-    for (const { name } of gone) await this.#ports.vault?.endHand(this.log.id, name).catch(failed);
-    for (const spec of gone) void this.#runner.hands.end(spec, instances[spec.name] ?? null);
+    for (const { name } of gone) this.#ports.vault?.endHand(this.log.id, name).catch(failed);
   }
 
   /** Runs what there is to do. With `again`, also what a failure or a limit had ended. False: another window has it. */

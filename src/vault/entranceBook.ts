@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import type { SessionId } from "../core/ids.ts";
 import { isObject } from "../core/json.ts";
-import { Emitter } from "../core/listen.ts";
 import type { Disposable, Listen } from "../core/listen.ts";
 import type { SecretStore } from "../core/vault.ts";
 import { createSecretRecords } from "./secretRecords.ts";
@@ -18,38 +17,54 @@ export const TOKEN_BYTES = 32;
 
 export class EntranceBook implements Disposable {
   readonly #records: SecretRecords<EntranceRecord>;
-  readonly #ended = new Emitter<string>();
-  /** The key of an entrance whose token has ended, here or in another window. */
-  readonly onDidEnd: Listen<string> = this.#ended.listen;
+  /** By key: what is done with a record is done one after the other. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  /** The key of a record that was stored or removed, here or in another window. */
+  readonly onDidChange: Listen<string>;
 
   constructor(secrets: SecretStore) {
     this.#records = createSecretRecords(secrets, "manyHands.vault.entrance:", parseRecord);
-    this.#records.onDidChange((key) => {
-      this.#records.get(key).then(
-        (record) => record === undefined && this.#ended.fire(key),
-        // A store that cannot be read has not said that it ended.
-        () => {},
-      );
-    });
+    this.onDidChange = this.#records.onDidChange;
   }
 
   /** Made where there is none. */
-  async of(sessionId: SessionId, hand: string): Promise<EntranceRecord> {
-    const existing = await this.#records.get(entranceKey(sessionId, hand));
-    if (existing !== undefined) return existing;
-    const record = { token: randomBytes(TOKEN_BYTES).toString("base64url"), port: null };
-    await this.#records.put(entranceKey(sessionId, hand), record);
-    return record;
+  of(sessionId: SessionId, hand: string): Promise<EntranceRecord> {
+    const key = entranceKey(sessionId, hand);
+    return this.#inTurn(key, async () => {
+      const existing = await this.#records.get(key);
+      if (existing !== undefined) return existing;
+      const record = { token: randomBytes(TOKEN_BYTES).toString("base64url"), port: null };
+      await this.#records.put(key, record);
+      return record;
+    });
   }
 
-  async rememberPort(sessionId: SessionId, hand: string, port: number): Promise<void> {
-    const record = await this.of(sessionId, hand);
-    if (record.port !== port) await this.#records.put(entranceKey(sessionId, hand), { ...record, port });
+  /** Whether its token is still good. */
+  has(key: string): Promise<boolean> {
+    return this.#inTurn(key, async () => (await this.#records.get(key)) !== undefined);
+  }
+
+  /** Nothing where the token has ended meanwhile. */
+  rememberPort(sessionId: SessionId, hand: string, port: number): Promise<void> {
+    const key = entranceKey(sessionId, hand);
+    return this.#inTurn(key, async () => {
+      const record = await this.#records.get(key);
+      if (record !== undefined && record.port !== port) await this.#records.put(key, { ...record, port });
+    });
   }
 
   /** This hand's token is worth nothing from now on. */
   endHand(sessionId: SessionId, hand: string): Promise<void> {
-    return this.#records.remove(entranceKey(sessionId, hand));
+    const key = entranceKey(sessionId, hand);
+    return this.#inTurn(key, () => this.#records.remove(key));
+  }
+
+  #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const done = (this.#turns.get(key) ?? Promise.resolve()).then(work, work);
+    this.#turns.set(key, done);
+    const forget = (): void => void (this.#turns.get(key) === done && this.#turns.delete(key));
+    done.then(forget, forget);
+    return done;
   }
 
   /** The session's tokens are worth nothing from now on. */
@@ -60,7 +75,6 @@ export class EntranceBook implements Disposable {
 
   dispose(): void {
     this.#records.dispose();
-    this.#ended.dispose();
   }
 }
 

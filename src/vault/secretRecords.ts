@@ -58,7 +58,9 @@ export function createSecretRecords<T>(
 
   return {
     all: ready,
-    get: async (id) => (await ready()).get(id),
+    // One alone is read alone.
+    get: async (id) =>
+      whole === null ? parseText(await guarded(secrets.get(prefix + id)), parse) : (await ready()).get(id),
     put: async (id, record) => {
       await guarded(secrets.store(prefix + id, JSON.stringify(record)));
       whole = null;

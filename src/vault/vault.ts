@@ -70,6 +70,8 @@ export class Vault implements VaultService, Disposable {
   readonly #asking: GrantAsking;
   readonly #entrances: EntranceBook;
   readonly #open = new Map<string, ProxyEntrance>();
+  /** How often a session or a hand has ended, by id or key. */
+  readonly #lives = new Map<string, number>();
   readonly #changed = new Emitter<null>();
   /** What has been written down as used: grant and hand. */
   readonly #used = new Set<string>();
@@ -109,7 +111,7 @@ export class Vault implements VaultService, Disposable {
       }),
       this.#credentials.onDidRemove((id) => void this.#grants.removeCredential(id).catch(() => {})),
       this.#grants.onDidChange(() => this.#changed.fire(null)),
-      this.#entrances.onDidEnd((key) => this.#shut((each) => each === key)),
+      this.#entrances.onDidChange((key) => void this.#shutIfEnded(key)),
     ];
   }
 
@@ -164,13 +166,13 @@ export class Vault implements VaultService, Disposable {
 
   /** The way in for a hand; see `ProvisionContext.entrance`. */
   async entrance(sessionId: SessionId, hand: string, egress: Egress | null): Promise<HandEntrance> {
-    if (!(await this.#ports.isLive(sessionId))) {
-      throw new ManyHandsError("hand_unavailable", "vault", "This session has ended, and its access with it.");
-    }
+    if (!(await this.#ports.isLive(sessionId))) throw ended();
+    const key = entranceKey(sessionId, hand);
+    const life = this.#lifeOf(sessionId, key);
     const { token, port } = await this.#entrances.of(sessionId, hand);
     this.#ports.redactor.add(token);
     const proxy = await this.#loadedProxy();
-    const key = entranceKey(sessionId, hand);
+    if (this.#lifeOf(sessionId, key) !== life) throw ended();
     this.#open.get(key)?.close();
     const opened = proxy.openEntrance({ session_id: sessionId, hand, token, egress });
     this.#open.set(key, opened);
@@ -187,14 +189,18 @@ export class Vault implements VaultService, Disposable {
 
   /** For one run of git on this computer; null where no credential is stored for that address. */
   async gitAccess(sessionId: SessionId, hand: string, url: string): Promise<GitAccess | null> {
+    const key = entranceKey(sessionId, hand);
+    const life = this.#lifeOf(sessionId, key);
     const gitHosts = await this.#credentials.gitHosts();
     const address = URL.canParse(url.replace(/^git\+/, "")) ? new URL(url.replace(/^git\+/, "")) : null;
     if (address === null || !gitHosts.includes(address.host)) return null;
     const token = randomBytes(TOKEN_BYTES).toString("base64url");
     this.#ports.redactor.add(token);
-    const entrance = (await this.#loadedProxy()).openEntrance({ session_id: sessionId, hand, token, egress: null });
-    const key = `${entranceKey(sessionId, hand)} ${randomUUID()}`;
-    this.#open.set(key, entrance);
+    const proxy = await this.#loadedProxy();
+    if (this.#lifeOf(sessionId, key) !== life) throw ended();
+    const entrance = proxy.openEntrance({ session_id: sessionId, hand, token, egress: null });
+    const own = `${key} ${randomUUID()}`;
+    this.#open.set(own, entrance);
     const server = createServer((connection) => entrance.accept(connection));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -208,7 +214,7 @@ export class Vault implements VaultService, Disposable {
     return {
       environment,
       close: () => {
-        this.#shut((each) => each === key);
+        this.#shut((each) => each === own);
         server.close();
       },
     };
@@ -216,6 +222,7 @@ export class Vault implements VaultService, Disposable {
 
   /** Its entrances are closed, its tokens worth nothing, its grants gone. */
   async endSession(sessionId: SessionId): Promise<void> {
+    this.#endLife(sessionId);
     this.#shut((key) => key.startsWith(`${sessionId}/`));
     this.#asking.endSession(sessionId);
     for (const key of this.#used) if (key.includes(` ${sessionId} `)) this.#used.delete(key);
@@ -225,8 +232,26 @@ export class Vault implements VaultService, Disposable {
   /** The hand was taken from its session: what it knew of the entrance is worth nothing. */
   async endHand(sessionId: SessionId, hand: string): Promise<void> {
     const key = entranceKey(sessionId, hand);
-    this.#shut((each) => each === key || each.startsWith(`${key} `));
+    this.#endLife(key);
+    this.#shut((each) => isOfHand(each, key));
     await this.#entrances.endHand(sessionId, hand);
+  }
+
+  /** Another one once the session or the hand has ended: what was begun before that is not given any more. */
+  #lifeOf(sessionId: SessionId, key: string): string {
+    return `${this.#lives.get(sessionId) ?? 0} ${this.#lives.get(key) ?? 0}`;
+  }
+
+  #endLife(of: string): void {
+    this.#lives.set(of, (this.#lives.get(of) ?? 0) + 1);
+  }
+
+  /** In another window: here it is known by what was told of it. */
+  async #shutIfEnded(key: string): Promise<void> {
+    if (![...this.#open.keys()].some((each) => isOfHand(each, key))) return;
+    // A store that cannot be read has not said that it ended.
+    const isGood = await this.#entrances.has(key).catch(() => true);
+    if (!isGood) this.#shut((each) => isOfHand(each, key));
   }
 
   #shut(isMeant: (key: string) => boolean): void {
@@ -259,4 +284,16 @@ export class Vault implements VaultService, Disposable {
       .record(session_id, [{ type: "vault.credential_used", ...used }])
       .catch((thrown: unknown) => this.#ports.report("the use of a credential could not be recorded", thrown));
   }
+}
+
+function isOfHand(each: string, key: string): boolean {
+  return each === key || each.startsWith(`${key} `);
+}
+
+function ended(): ManyHandsError {
+  return new ManyHandsError(
+    "hand_unavailable",
+    "vault",
+    "This session or this hand has ended, and its access with it.",
+  );
 }

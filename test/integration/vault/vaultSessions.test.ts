@@ -157,39 +157,6 @@ describe("a session with the vault", function () {
     await hand.files?.write(`${kit.workspace}/stop`, (async function* () {})());
   });
 
-  it("a hand that is taken away and added again has another token", async () => {
-    const command = 'printf %s "$MANY_HANDS_PROXY" | sha256sum';
-    const look = { type: "tool_use", name: "bash", input: { command, hand: "second" } };
-    kit = await Kit.open({
-      clock: systemClock,
-      scenario: (_body, index) => ({ blocks: [index % 2 === 0 ? look : "Done."] }),
-      vault: { secrets },
-    });
-    const service = await kit.window();
-    const [first, second] = ["first", "second"].map((name) => ({
-      name,
-      kind: "local",
-      options: { cwd: kit.workspace },
-    }));
-    assert.ok(first !== undefined && second !== undefined);
-    const hands = [first, second];
-    const { id } = await service.createSession({ message: "Look.", hands, permission: "allow" });
-    await finished(service, id);
-    await service.updateSession(id, { hands: [first] });
-    assert.deepEqual(
-      [...secrets.values.keys()].filter((name) => name.endsWith(`${id}/second`)),
-      [],
-    );
-    await service.updateSession(id, { hands });
-    await service.emitEvent(id, { type: "user.message", content: [{ type: "text", text: "Again." }] });
-    const results = async (): Promise<number> => ofType(await service.getEvents(id, {}), "agent.tool_result").length;
-    while ((await results()) < 2) await systemClock.sleep(10);
-    const { said } = await finished(service, id);
-    assert.equal(said.length, 2);
-    assert.match(said[0] ?? "", /^[0-9a-f]{64}/);
-    assert.notEqual(said[0], said[1]);
-  });
-
   it("after a reload the same addresses work again, also for a command that ran meanwhile", async () => {
     const wait = `${CURL}/before"; : >answered; until [ -e go ]; do sleep 0.05; done; ${CURL}/after"`;
     const first = await start([wait], () => FOR_SESSION);
