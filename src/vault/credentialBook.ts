@@ -105,7 +105,9 @@ export class CredentialBook implements Disposable {
   }
 
   /** The one whose place is the nearest above what is to be used; by its name where the hand called one. */
-  async find(use: Pick<VaultUse, "origin" | "path" | "credential_name" | "kind">): Promise<Credential | undefined> {
+  async find(
+    use: Pick<VaultUse, "origin" | "path" | "credential_name" | "kind" | "git">,
+  ): Promise<Credential | undefined> {
     const nearest = (credential: Credential): number =>
       Math.max(
         -1,

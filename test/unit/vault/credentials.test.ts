@@ -123,18 +123,25 @@ describe("credentials", () => {
   it("the place of one repository is its address with .git and without, and no other's", async () => {
     const kit = new VaultKit();
     const origin = "https://git.example.com";
-    await kit.add({ name: "one", kind: "git", places: [{ origin, path_prefix: "/acme/app" }] });
-    await kit.add({ name: "two", kind: "git", places: [{ origin, path_prefix: "/acme/web.git" }] });
-    const namedFor = async (path: string): Promise<string> => {
-      const decided = kit.decide({ ...gitUse(), path });
+    for (const [name, path_prefix] of [
+      ["one", "/acme/app"],
+      ["two", "/acme/web.git"],
+      ["three", "/team"],
+    ] as const) {
+      await kit.add({ name, kind: "git", places: [{ origin, path_prefix }] });
+    }
+    const namedFor = async (repository: string, ending: string): Promise<string> => {
+      const decided = kit.decide({ ...gitUse({ repository }), path: `/${repository}${ending}` });
       const refused = decided.then((decision) => (decision.allowed ? "" : decision.reason));
       const asked = kit.next("vault.grant_requested").then(({ credential_name }) => credential_name);
       return Promise.race([asked, refused]);
     };
-    assert.equal(await namedFor("/acme/app.git/info/refs"), "one");
-    assert.equal(await namedFor("/acme/web/git-upload-pack"), "two");
-    assert.equal(await namedFor("/acme/apple.git/info/refs"), "no_credential");
-    assert.equal(await namedFor("/acme/info/refs"), "no_credential");
+    assert.equal(await namedFor("acme/app", ".git/info/refs"), "one");
+    assert.equal(await namedFor("acme/web", "/git-upload-pack"), "two");
+    assert.equal(await namedFor("team/site", ".git/info/refs"), "three");
+    for (const other of ["acme/apple", "acme/web/sub", "team.git/site"]) {
+      assert.equal(await namedFor(other, ".git/info/refs"), "no_credential", other);
+    }
   });
 
   it("a token for git is not offered to an API, nor the other way round", async () => {
