@@ -59,8 +59,6 @@ export const limits = {
   resultImagesBytesMax: 12 * MiB,
   /** How often hands in view are asked for a round trip, in milliseconds. */
   handPingMs: 10_000,
-  /** Events whose images the page keeps. */
-  pageImageEventsMax: 24,
   /** Bytes of a hand's file that is opened in an editor. */
   handOpenBytesMax: 64 * MiB,
   /** How long the hands that exist on this computer are looked for: hosts, images, containers. */

@@ -302,8 +302,10 @@ class SessionPanel {
   }
 
   async #images(seq: number): Promise<void> {
-    const [event] = await this.#ports.service.getEvents(this.#id, { from: seq, to: seq, resolve: true });
-    const content = event !== undefined && "content" in event && Array.isArray(event.content) ? event.content : [];
+    const slice = { from: seq, to: seq, resolve: true };
+    const [event] = await this.#ports.service.getEvents(this.#id, slice).catch(() => []);
+    const isWhole = event !== undefined && event.payload_error === undefined && "content" in event;
+    const content = isWhole && Array.isArray(event.content) ? event.content : [];
     const images = content.flatMap((block) => (block.type === "image" ? [block.source] : []));
     this.#post({ type: "images", seq, images });
   }

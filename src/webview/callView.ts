@@ -1,11 +1,11 @@
 /** One call as a card: what it is about, what it printed, how it ended, and the answer it waits for. */
 import { diffLines } from "diff";
-import type { FromPage, PageImage } from "../core/pageProtocol.ts";
+import type { FromPage } from "../core/pageProtocol.ts";
 import type { Json } from "../core/json.ts";
 import { limits } from "../core/limits.ts";
 import { toolTitle } from "../core/toolTitle.ts";
 import { button, bytesText, durationText, h } from "./dom.ts";
-import { imageViews } from "./eventImages.ts";
+import type { EventImages } from "./eventImages.ts";
 import { callStatus, essentialInput } from "./rows.ts";
 import type { CallRow } from "./rows.ts";
 import { plainly, terminalText } from "./safeText.ts";
@@ -21,8 +21,7 @@ export interface CallViewContext {
   readonly showHand: boolean;
   /** Live output so far. */
   readonly output: string;
-  /** Images of the result; null: on their way. */
-  readonly images: readonly PageImage[] | null;
+  readonly images: EventImages;
   readonly isOpen: boolean;
   readonly onToggle: (open: boolean) => void;
 }
@@ -116,7 +115,7 @@ function outputView(row: CallRow, context: CallViewContext): HTMLElement | null 
 }
 
 function imagesView(row: CallRow, { images }: CallViewContext): HTMLElement | null {
-  const views = imageViews(row.images, images);
+  const views = images.views(row.images);
   return views.length === 0 ? null : h("div", { class: "images" }, ...views);
 }
 

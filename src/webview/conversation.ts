@@ -9,7 +9,6 @@ import { button, h, replaceChildren } from "./dom.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { renderGrant } from "./grantView.ts";
 import type { GrantViewContext } from "./grantView.ts";
-import { imageViews } from "./eventImages.ts";
 import type { EventImages } from "./eventImages.ts";
 import type { CallRow, GrantRow, NoteRow, Row, ThinkingRow, UserRow } from "./rows.ts";
 
@@ -20,7 +19,7 @@ export interface ConversationContext {
   readonly state: SessionState;
   readonly canAnswer: boolean;
   readonly outputOf: (id: EventId) => string;
-  readonly imagesOf: EventImages["of"];
+  readonly images: EventImages;
 }
 
 interface Drawn {
@@ -55,7 +54,7 @@ export class Conversation {
   #markOf(row: Row, context: ConversationContext): string {
     switch (row.kind) {
       case "user":
-        return `u${isQueued(row, context.state)}${context.imagesOf(row.images) !== null}`;
+        return `u${isQueued(row, context.state)}`;
       case "agent":
       case "thinking":
         return `${row.isLive}${row.text.length}`;
@@ -69,9 +68,8 @@ export class Conversation {
         const output = row.result === null ? context.outputOf(row.id) : "";
         const facts = [isPending(row, context.state), context.canAnswer, context.state.hands.length, output.length];
         const log = [row.isLive, row.confirmation?.seq, row.startedAt, row.result?.seq, row.hasChange];
-        const more = [isGrantAsked(row, context.state), context.imagesOf(row.images) !== null];
         const input = row.isLive ? JSON.stringify(row.input).length : "";
-        return [...facts, ...log, ...more, input, output.slice(-32)].join("|");
+        return [...facts, ...log, isGrantAsked(row, context.state), input, output.slice(-32)].join("|");
       }
       default:
         return assertNever(row);
@@ -81,7 +79,7 @@ export class Conversation {
   #render(row: Row, context: ConversationContext): HTMLElement {
     switch (row.kind) {
       case "user":
-        return userView(row, isQueued(row, context.state), imageViews(row.images, context.imagesOf(row.images)));
+        return userView(row, isQueued(row, context.state), context.images.views(row.images));
       case "agent": {
         const markdown = renderMarkdown(row.text, {
           openLink: (href) => context.post({ type: "open_link", href }),
@@ -116,7 +114,7 @@ export class Conversation {
       canAnswer: context.canAnswer,
       showHand: context.state.hands.length > 1,
       output: context.outputOf(row.id),
-      images: context.imagesOf(row.images),
+      images: context.images,
       isOpen: this.#toggled.get(row.key) ?? (running || waiting || row.hasChange || row.result?.is_error === true),
       onToggle: (open) => this.#toggled.set(row.key, open),
     });

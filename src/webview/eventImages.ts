@@ -1,48 +1,72 @@
-/** Images of events. The log keeps a preview of what is long, so that the page asks for an image when its row is drawn. */
-import { limits } from "../core/limits.ts";
+/** Images of events. The log keeps a preview of what is long: the page asks for an image when its place comes into view. */
 import type { PageImage } from "../core/pageProtocol.ts";
 import { h } from "./dom.ts";
 import type { ImagesOf } from "./rows.ts";
 
 export class EventImages {
+  /** By seq: the places in view that wait for them. */
+  readonly #waiting = new Map<number, Set<HTMLElement>>();
+  readonly #seqs = new WeakMap<Element, number>();
   readonly #ask: (seq: number) => void;
-  /** By seq, the one that was asked for last at the end; null: on its way. */
-  readonly #held = new Map<number, readonly PageImage[] | null>();
+  readonly #view = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) this.#fill(target as HTMLElement);
+      else this.#empty(target as HTMLElement);
+    }
+  });
 
   constructor(ask: (seq: number) => void) {
     this.#ask = ask;
   }
 
+  /** The images, or a place for them that holds them only while it is in view: many of them would be too much at once. */
+  views({ seq, images, areCut }: ImagesOf): readonly HTMLElement[] {
+    if (images.length === 0) return [];
+    if (!areCut) return images.map(imageView);
+    const place = h("div", { class: "image-place" });
+    this.#seqs.set(place, seq);
+    this.#view.observe(place);
+    return [place];
+  }
+
   take(seq: number, images: readonly PageImage[]): void {
-    if (this.#held.has(seq)) this.#held.set(seq, images);
-  }
-
-  /** Another session, or the same one anew. */
-  clear(): void {
-    this.#held.clear();
-  }
-
-  /** null: on their way. */
-  of({ seq, images, areCut }: ImagesOf): readonly PageImage[] | null {
-    if (!areCut) return images;
-    const held = this.#held.get(seq);
-    if (held !== undefined) return held;
-    this.#held.set(seq, null);
-    for (const oldest of this.#held.keys()) {
-      if (this.#held.size <= limits.pageImageEventsMax) break;
-      this.#held.delete(oldest);
+    const places = this.#waiting.get(seq) ?? [];
+    this.#waiting.delete(seq);
+    for (const place of places) {
+      place.style.minHeight = "";
+      place.replaceChildren(...(images.length === 0 ? [hint("An image that cannot be shown")] : images.map(imageView)));
     }
+  }
+
+  #fill(place: HTMLElement): void {
+    const seq = this.#seqs.get(place) ?? 0;
+    if (place.querySelector("img") !== null) return;
+    place.replaceChildren(hint("An image is on its way…"));
+    const places = this.#waiting.get(seq);
+    if (places !== undefined) return void places.add(place);
+    this.#waiting.set(seq, new Set([place]));
     this.#ask(seq);
-    return null;
+  }
+
+  /** As high as it was, so that nothing moves. */
+  #empty(place: HTMLElement): void {
+    const seq = this.#seqs.get(place) ?? 0;
+    const places = this.#waiting.get(seq);
+    if (places?.delete(place) === true && places.size === 0) this.#waiting.delete(seq);
+    // What was drawn again is gone; another place stands for it.
+    if (!place.isConnected) return this.#view.unobserve(place);
+    if (place.offsetHeight > 0) place.style.minHeight = `${place.offsetHeight}px`;
+    place.replaceChildren();
   }
 }
 
-/** An element for each; what is no image that a page may show is named instead. */
-export function imageViews({ images }: ImagesOf, whole: readonly PageImage[] | null): readonly HTMLElement[] {
-  if (whole === null) return images.map(() => h("div", { class: "hint" }, "An image is on its way…"));
-  return whole.map(({ media_type, data }) =>
-    /^image\/(png|jpeg|gif|webp)$/.test(media_type) && /^[A-Za-z0-9+/]+={0,2}$/.test(data)
-      ? h("img", { class: "image", src: `data:${media_type};base64,${data}`, alt: "Image" })
-      : h("div", { class: "hint" }, "An image that cannot be shown"),
-  );
+/** What is no image that a page may show is named instead. */
+function imageView({ media_type, data }: PageImage): HTMLElement {
+  return /^image\/(png|jpeg|gif|webp)$/.test(media_type) && /^[A-Za-z0-9+/]+={0,2}$/.test(data)
+    ? h("img", { class: "image", src: `data:${media_type};base64,${data}`, alt: "Image" })
+    : hint("An image that cannot be shown");
+}
+
+function hint(text: string): HTMLElement {
+  return h("div", { class: "hint" }, text);
 }

@@ -150,7 +150,6 @@ class Page {
   #init(message: Extract<ToPage, { type: "init" }>): void {
     this.#session = message.info.id;
     this.#live.clear();
-    this.#images.clear();
     for (const event of message.live) this.#live.take(event);
     this.#setInfo({ ...message, paused: message.info.paused });
     this.#follows = true;
@@ -244,7 +243,7 @@ class Page {
       state: state.info.state,
       canAnswer: canWrite,
       outputOf: (id) => this.#live.output(id),
-      imagesOf: (images) => this.#images.of(images),
+      images: this.#images,
     });
     this.#updateComposer(state, canWrite);
     this.#follow();

@@ -207,7 +207,8 @@ function placeOfReady(rows: readonly Row[], { hand, processed_at }: StoredEvent<
   for (let at = rows.length - 1; at >= 0; at -= 1) {
     const row = rows[at];
     if (row?.kind !== "call") break;
-    const waited = row.startedAt === null || row.startedAt >= processed_at;
+    const { startedAt, result } = row;
+    const waited = (startedAt ?? result?.processed_at ?? processed_at) >= processed_at;
     if (waited && (row.hand === null || row.hand === hand)) place = at;
   }
   return place;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
-import type { FromPage } from "../../src/core/pageProtocol.ts";
+import type { FromPage, PageImage } from "../../src/core/pageProtocol.ts";
 import { root } from "../../scripts/pinnedNode.mjs";
 import type { EventId } from "../../src/core/ids.ts";
 import { findChromium } from "../../scripts/chromium.mjs";
@@ -198,7 +198,7 @@ describe("the page of a session", function () {
       (source) => ({ type: "image", source: { type: "base64", ...source, data: "iVBO" } }) as const,
     );
     const history = next(created, ...turn("Look.", "I look."), ...asks("shoot"));
-    host = await openPage(browser, { history, images });
+    host = await openPage(browser, { history, images: () => images });
     const uses = history.findLast(({ type }) => type === "agent.tool_use");
     const outcome = { kind: "exited", code: 0 } as const;
     const [result] = next({
@@ -218,6 +218,30 @@ describe("the page of a session", function () {
       host.sent.filter(({ type }) => type === "images"),
       [{ type: "images", seq: result.seq }],
     );
+  });
+
+  it("asks for the images that are in view, once, however many there are, and says of which it has none", async () => {
+    const next = numbering();
+    const source = { type: "base64", media_type: "image/png", data: "iVBO" } as const;
+    const message = { type: "user.message", content: [{ type: "image", source }] } as const;
+    const history = next(created, ...Array.from({ length: 60 }, () => message));
+    for (const event of history.slice(1)) Object.assign(event, { payload_ref: { sha256: "0".repeat(64), bytes: 1 } });
+    const image = { media_type: "image/png", data: readFileSync(ICON).toString("base64") };
+    const imagesOf = (seq: number): readonly PageImage[] => (seq === history.length ? [] : [image]);
+    host = await openPage(browser, { history, images: imagesOf });
+    const { page, sent } = host;
+    await page.locator("img.image").last().waitFor();
+    await page.getByText("An image that cannot be shown").waitFor();
+    await page.waitForTimeout(500);
+    const asked = sent.flatMap((message) => (message.type === "images" ? [message.seq] : []));
+    assert.ok(asked.length < 30 && asked.includes(history.length), String(asked));
+    assert.deepEqual(asked, [...new Set(asked)]);
+    await page.waitForTimeout(500);
+    assert.equal(sent.filter(({ type }) => type === "images").length, asked.length);
+    assert.ok((await page.locator("img.image").count()) < 30);
+    await page.locator(".scroller").hover();
+    await page.mouse.wheel(0, -100_000);
+    await page.locator(".row.user").first().locator("img.image").waitFor();
   });
 
   it("shows what is hidden in a command that it asks about", async () => {

@@ -27,8 +27,8 @@ export interface PageOptions {
   readonly history: readonly AnyEvent[];
   readonly changes?: Partial<SessionInfo>;
   readonly facts?: Partial<Pick<Extract<ToPage, { type: "init" }>, "rehearsal" | "trusted" | "live">>;
-  /** What the images of any event are where they are asked for. */
-  readonly images?: readonly PageImage[];
+  /** What the images of an event are where they are asked for. */
+  readonly images?: (seq: number) => readonly PageImage[];
   readonly theme?: Theme;
   readonly size?: { readonly width: number; readonly height: number };
 }
@@ -113,7 +113,9 @@ export async function openPage(browser: Browser, options: PageOptions): Promise<
     if (message.type === "ready") {
       await post({ type: "init", ...facts(), last_seq, live: options.facts?.live ?? [] });
     }
-    if (message.type === "images") await post({ type: "images", seq: message.seq, images: options.images ?? [] });
+    if (message.type === "images") {
+      await post({ type: "images", seq: message.seq, images: options.images?.(message.seq) ?? [] });
+    }
     if (message.type !== "slice") return;
     const { request_id, from = 1, to = last_seq, limit, order } = message;
     const range = log.slice(from - 1, to);

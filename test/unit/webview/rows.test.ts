@@ -107,6 +107,7 @@ describe("rows of a log", () => {
     assert.equal(kinds(uses("bash"), started, ready), "call note");
     assert.equal(kinds(uses("bash"), says("So."), ready), "call agent note");
     assert.equal(kinds(uses("bash"), readyOf("box")), "call note");
+    assert.equal(kinds(uses("bash"), gives({ kind: "not_run" }, true), ready), "call note");
     const [row] = rowsOf(logOf([ready]));
     assert.deepEqual(row?.kind === "note" && [row.text, row.details], ["Hand local is ready", "a shell"]);
   });
