@@ -12,6 +12,8 @@ import { codeServerEntry, setup } from "./setup.mjs";
 const usage = `npm test -- [--only suite,suite] [--grep text] [part of a file's path …]
 suites: unit, contract, fences, integration, page, inside, user`;
 const parallelSuites = ["unit", "contract", "fences"];
+/** Each with a browser, engines and hosts of its own: as many as there are processors would be too many on a large machine. */
+const HEAVY_JOBS_MAX = 2;
 const inCi = Boolean(process.env.CI) && process.env.CI !== "false";
 
 const folders = {
@@ -73,12 +75,12 @@ async function runGroup({ name, files, start }, scratch) {
   return { name, files: files.length, passed: counts.passed, failed, failures: counts.failures, skipped, seconds };
 }
 
-function mochaGroup(name, files, { parallel = false, grep }) {
+function mochaGroup(name, files, { jobs, grep }) {
   const mocha = path.join(root, "node_modules", "mocha", "bin", "mocha.js");
   const flags = ["--reporter", path.join(root, "scripts", "summaryReporter.mjs")];
   if (grep !== undefined) flags.push("--grep", grep);
   if (inCi) flags.push("--forbid-only");
-  if (parallel && files.length > 1) flags.push("--parallel", "--jobs", String(availableParallelism()));
+  if (jobs > 1 && files.length > 1) flags.push("--parallel", "--jobs", String(jobs));
   const start = async (env) => (await run(pinnedNode(), [mocha, ...flags, ...files], { env: projectEnv(env) })) === 0;
   return { name, files, start };
 }
@@ -96,11 +98,11 @@ async function runSuites({ suites, grep, paths }, { chromium, missing }) {
   const perform = async (group) => {
     if (group.files.length > 0) results.push(await runGroup(group, scratch));
   };
+  const jobs = availableParallelism();
+  const heavyJobs = Math.min(HEAVY_JOBS_MAX, jobs);
   const quick = parallelSuites.flatMap((name) => files[name]);
-  await perform(
-    mochaGroup(parallelSuites.filter((name) => suites.includes(name)).join(", "), quick, { parallel: true, grep }),
-  );
-  await perform(mochaGroup("integration", files.integration, { parallel: true, grep }));
+  await perform(mochaGroup(parallelSuites.filter((name) => suites.includes(name)).join(", "), quick, { jobs, grep }));
+  await perform(mochaGroup("integration", files.integration, { jobs: heavyJobs, grep }));
   if (files.inside.length + files.user.length > 0) await packageExtension();
   const noBrowser = chromium === undefined ? `no Chromium: ${missing.chromium}` : undefined;
   const noServer = existsSync(codeServerEntry) ? undefined : `no code-server: ${missing["code-server"]}`;
@@ -109,11 +111,10 @@ async function runSuites({ suites, grep, paths }, { chromium, missing }) {
   const inside = { name: "inside VS Code", files: files.inside, start: (env) => runInside(files.inside, env) };
   if (noHost === undefined) await perform(inside);
   else skip(inside.name, files.inside, noHost);
-  // Much of it is waiting for pages: two at a time, each with a browser and a VS Code of its own.
   const noClicks = noServer ?? noBrowser;
   if (noClicks !== undefined) skip("VS Code in the browser", files.user, noClicks);
   const inBrowser = [...files.page, ...(noClicks === undefined ? files.user : [])];
-  await perform(mochaGroup("in the browser", inBrowser, { parallel: true, grep }));
+  await perform(mochaGroup("in the browser", inBrowser, { jobs: heavyJobs, grep }));
   rmSync(scratch, { recursive: true, force: true });
   return results;
 }

@@ -11,6 +11,7 @@ import { quote } from "./supervisorScript.ts";
 const MISSING = 44;
 const DIRECTORY = 45;
 const CHANGED = 46;
+const LACKING = 47;
 
 type Members = { readonly [key: string]: Json };
 
@@ -26,17 +27,40 @@ export interface ScriptResult {
   readonly isTruncated: boolean;
 }
 
+/** A script that says so where it could not do its work; its own failures would be read as what is in the files. */
+function needing(programs: readonly string[], script: string): string {
+  return `for c in ${programs.join(" ")}; do
+  command -v "$c" >/dev/null 2>&1 || { printf %s "$c"; exit ${LACKING}; }
+done
+${script}`;
+}
+
+/** null: nothing was lacking. */
+function lackOf(tool: string, { status, output }: ScriptResult): Rendered | null {
+  if (status !== LACKING) return null;
+  return error(
+    `${tool} does not work on this hand, for there is no ${output.toString("utf8")} there. Use bash instead.`,
+  );
+}
+
 export function readScript(input: Members): string {
   const path = quote(textOf(input, "file_path"));
   const [first, last] = rangeOf(input);
   const range = first === 1 && last === -1 ? "" : `sed -n '${first},${last === -1 ? "$" : last}p' | `;
-  return `if [ -d ${path} ]; then ls -a -- ${path}; exit ${DIRECTORY}; fi
+  const programs = ["cat", "head", "ls", "wc", ...(range === "" ? [] : ["sed"])];
+  return needing(
+    programs,
+    `if [ -d ${path} ]; then ls -a -- ${path}; exit ${DIRECTORY}; fi
 [ -e ${path} ] || { ls -d -- ${path} 2>&1; exit ${MISSING}; }
 wc -c <${path} || exit 1
-cat <${path} | ${range}head -c ${limits.readBytesMax}`;
+cat <${path} | ${range}head -c ${limits.readBytesMax}`,
+  );
 }
 
-export function renderRead(input: Members, { status, output }: ScriptResult): Rendered {
+export function renderRead(input: Members, result: ScriptResult): Rendered {
+  const { status, output } = result;
+  const lack = lackOf("read", result);
+  if (lack !== null) return lack;
   const path = textOf(input, "file_path");
   if (status === MISSING && /denied/i.test(output.toString("latin1"))) {
     return error(`${path} could not be read: Permission denied`);
@@ -139,17 +163,23 @@ export function changeScript(id: string, journal: string, change: FileChange, me
   const [path, staged, old] = [change.path, `${journal}/${id}.n`, `${journal}/${id}.p`].map(quote);
   const check =
     change.before === null ? `[ ! -e "$f" ] || exit ${CHANGED}` : `cmp -s -- "$f" ${old} || exit ${CHANGED}`;
-  return `f=${path}
+  return needing(
+    ["cat", "cp", "dirname", "mkdir", "mv", "rm", ...(change.before === null ? [] : ["cmp"])],
+    `f=${path}
 if [ -L "$f" ]; then f=$(readlink -f -- "$f") || exit 1; fi
 d=$(dirname -- "$f"); mkdir -p -- "$d" || exit 1
 ${check}
 t="$d/.many-hands-${id}"
 if [ -e "$f" ]; then cp -p -- "$f" "$t" || exit 1; fi
 cat ${staged} >"$t" && mv -f -- "$t" "$f" || { rm -f -- "$t"; exit 1; }
-printf '%s\\n' ${quote(message)}`;
+printf '%s\\n' ${quote(message)}`,
+  );
 }
 
-export function renderChange(input: Members, { status, output }: ScriptResult): Rendered {
+export function renderChange(input: Members, result: ScriptResult): Rendered {
+  const { status, output } = result;
+  const lack = lackOf("Writing", result);
+  if (lack !== null) return lack;
   const path = textOf(input, "file_path");
   const text = output.toString("utf8").trim();
   if (status === 0) return { text, is_error: false };
@@ -164,11 +194,17 @@ export function globScript(input: Members): string {
   const pruned = PRUNED.filter((name) => !wanted.includes(name)).map((name) => `-name ${name}`);
   const prune = pruned.length === 0 ? "" : `\\( ${pruned.join(" -o ")} \\) -prune -o `;
   const path = typeof input["path"] === "string" ? input["path"] : ".";
-  return `cd -- ${quote(path)} || exit ${MISSING}
-find . ${prune}\\( -type f -o -type l \\) -print | head -n 200000`;
+  return needing(
+    ["find", "head"],
+    `cd -- ${quote(path)} || exit ${MISSING}
+find . ${prune}\\( -type f -o -type l \\) -print | head -n 200000`,
+  );
 }
 
-export function renderGlob(input: Members, { status, output }: ScriptResult): Rendered {
+export function renderGlob(input: Members, result: ScriptResult): Rendered {
+  const { status, output } = result;
+  const lack = lackOf("glob", result);
+  if (lack !== null) return lack;
   if (status === MISSING) return error(`There is no directory ${textOf(input, "path")}.`);
   const pattern = textOf(input, "pattern").replace(/^\.\//, "");
   const matches = picomatch(pattern, { dot: true });
@@ -188,7 +224,9 @@ export function grepScript(input: Members): string {
   const path = quote(given);
   const excluded = "--exclude-dir=.git --exclude-dir=node_modules";
   const tried = (option: string): string => `echo x | grep -q ${option} x 2>/dev/null`;
-  return `[ -e ${path} ] || exit ${MISSING}
+  return needing(
+    ["cut", "find", "grep", "head"],
+    `[ -e ${path} ] || exit ${MISSING}
 if command -v rg >/dev/null 2>&1; then o=$(rg -n --no-heading --color never --hidden -g '!.git' -g '!node_modules' -e ${pattern} -- ${path}); s=$?
 elif ${tried("-P")}; then o=$(grep -rnIP ${excluded} -e ${pattern} -- ${path}); s=$?
 elif ${tried("--exclude-dir=y")}; then o=$(grep -rnIE ${excluded} -e ${pattern} -- ${path}); s=$?
@@ -200,10 +238,14 @@ else
   [ -z "$o" ] || s=0
 fi
 [ -z "$o" ] || printf '%s\\n' "$o" | cut -c 1-500 | head -n 5000
-exit $s`;
+exit $s`,
+  );
 }
 
-export function renderGrep(input: Members, { status, output }: ScriptResult): Rendered {
+export function renderGrep(input: Members, result: ScriptResult): Rendered {
+  const { status, output } = result;
+  const lack = lackOf("grep", result);
+  if (lack !== null) return lack;
   if (status === MISSING) return error(`There is no ${textOf(input, "path")}.`);
   const text = output.toString("utf8").trim();
   if (status === 1 && text === "") return { text: `Nothing matches ${textOf(input, "pattern")}.`, is_error: false };

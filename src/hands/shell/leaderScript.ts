@@ -139,6 +139,7 @@ mh_ahead() {
       # Not as redirections of a function: some shells keep what these close, to open it again.
       { exec 6<"$mh_w" </dev/null >/dev/null 7>&- 9>&-; rm -f "$mh_w"; mh_wait_ahead; } &
       MH_W=7
+    else rm -f "$mh_w"
     fi
   fi
   [ "$1" = - ] || mh_reply "$1 ok"

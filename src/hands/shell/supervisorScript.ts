@@ -269,6 +269,7 @@ mh_needs() {
   for mh_i in ${PROGRAMS.join(" ")}; do
     command -v "$mh_i" >/dev/null 2>&1 || mh_refuse "there is no $mh_i: a hand needs sh and these programs: ${PROGRAMS.join(" ")}"
   done
+  command -v stat >/dev/null 2>&1 || command -v wc >/dev/null 2>&1 || mh_refuse "there is neither stat nor wc: a hand needs one of them"
 }
 mh_home() {
   mh_m=$(mkdir -p -- "$1" 2>&1) || return 1

@@ -126,8 +126,9 @@ export class SshConnection {
           if (isOver && thrown === undefined) channel.end();
           else if (thrown === undefined) resolve(channel);
           // With its connection each request of a channel fails, as if the host had refused it: `lost` says why.
-          else if (!this.#isLost)
+          else if (!this.#isLost) {
             reject(/No response from server|Not connected/.test(thrown.message) ? isGone(thrown.message) : thrown);
+          }
         });
       });
     } catch (thrown) {

@@ -8,7 +8,7 @@ import type { Hand } from "../../../src/core/hand.ts";
 import { createCommandProvider } from "../../../src/hands/command/commandProvider.ts";
 import { systemClock } from "../../../src/orchestrator/systemClock.ts";
 import { skipUnless } from "../../vscode/host/skip.ts";
-import { bash, until } from "./handSupport.ts";
+import { bash, perform, until } from "./handSupport.ts";
 
 interface Waiting {
   readonly leader: number;
@@ -130,6 +130,42 @@ describe("a hand with few programs", function () {
       const others = few.split(" ").filter((program) => program !== missing);
       await assert.rejects(withPrograms(folder, others), new RegExp(`there is no ${missing}: a hand needs sh and`));
       await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("is refused where nothing tells the size of a file", async () => {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), "many-hands-leader-")));
+    await assert.rejects(
+      withPrograms(
+        folder,
+        few.split(" ").filter((program) => program !== "stat"),
+      ),
+      /there is neither stat nor wc/,
+    );
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("says of a tool what it lacks, and does not tell of files what is not so", async () => {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), "many-hands-leader-")));
+    const hand = await withPrograms(folder, few.split(" "));
+    try {
+      await bash(hand, "echo a line >here");
+      const file_path = join(folder, "here");
+      for (const [tool, input, lacks] of [
+        ["read", { file_path }, "ls"],
+        ["edit", { file_path, old_string: "line", new_string: "word" }, "dirname"],
+        ["write", { file_path: join(folder, "new"), content: "new" }, "dirname"],
+        ["glob", { pattern: "*", path: folder }, "find"],
+        ["grep", { pattern: "line", path: folder }, "cut"],
+      ] as const) {
+        const { result } = await perform(hand, tool, input);
+        assert.equal(result.is_error, true, tool);
+        assert.match(result.text, new RegExp(`on this hand, for there is no ${lacks} there`), tool);
+      }
+      assert.equal(await readFile(file_path, "utf8"), "a line\n");
+    } finally {
+      await hand.destroy();
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     }
   });
 
